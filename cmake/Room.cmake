@@ -1,0 +1,25 @@
+# weir_room(name SOURCES a.cpp … [ROOMS base …] [LINK pkg::target …] [TESTS a_test.cpp …])
+# One static library `weir_<name>` for each folder of src/, and one test program `<name>_test` from
+# the tests that stand beside its sources. ROOMS may name only what src/README.md allows.
+function(weir_room name)
+  cmake_parse_arguments(arg "" "" "SOURCES;ROOMS;LINK;TESTS;TEST_LINK" ${ARGN})
+  add_library(weir_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(weir_${name} PUBLIC weir_options ${arg_LINK})
+  foreach(room IN LISTS arg_ROOMS)
+    target_link_libraries(weir_${name} PUBLIC weir_${room})
+  endforeach()
+  if(WEIR_TESTS AND arg_TESTS)
+    weir_test(${name}_test SOURCES ${arg_TESTS} LINK weir_${name} ${arg_TEST_LINK})
+  endif()
+endfunction()
+
+# weir_test(name SOURCES … LINK …): a GoogleTest program, known to ctest by its cases.
+function(weir_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE weir_options ${arg_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+    ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=halt_on_error=1")
+endfunction()

@@ -1,0 +1,121 @@
+// What people set, as one immutable snapshot: keys, teams, providers, routes, environments, prices,
+// limits. The store makes a new one at each change and hands it to every worker by message.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "core/attribution.h"
+#include "core/budget.h"
+#include "core/call.h"
+#include "core/price.h"
+
+namespace weir::core {
+
+using Digest = std::array<std::uint8_t, 32>;  // SHA-256
+
+struct KeyRecord {
+    std::string id;      // 12 characters; stands in the key itself
+    std::string name;
+    std::string team;
+    Digest digest{};     // of the whole key text
+    // A rotated-out secret that still works until then.
+    std::optional<Digest> previous_digest;
+    std::optional<UnixTime> previous_until;
+    UnixTime created;
+    std::optional<UnixTime> expires;
+    std::optional<UnixTime> revoked;
+    // Bound dimensions: these win over anything a caller says.
+    std::string application;
+    std::string environment;
+    std::string task_type;
+    std::string user;
+    std::vector<std::string> models;  // allowed names, globs with '*'; empty = all
+};
+
+struct TeamRecord {
+    std::string name;
+    std::map<std::string, std::string> attributes;  // department, cost_center, owner …
+};
+
+struct EnvironmentRecord {
+    std::string name;
+    std::vector<std::string> aliases;
+    bool lenient = false;  // `block_at: never`: alert only
+};
+
+// How a provider's wire differs from the dialect's own (wire.md §1). Data, not code.
+struct Quirks {
+    bool stream_options = true;         // accepts stream_options.include_usage
+    bool stream_options_only_if_streaming = true;
+    bool max_completion_tokens = true;  // false: the server knows max_tokens only
+    bool usage_on_finish_chunk = false;
+    bool reasoning_outside_output = false;  // xAI chat
+    bool stops_billing_on_close = false;    // proven to stop when the connection closes
+    bool honours_max_output = true;
+};
+
+enum class AuthStyle : std::uint8_t { bearer, x_api_key, api_key, none };
+enum class Vendor : std::uint8_t { openai, anthropic, openai_compatible };
+
+struct ProviderRecord {
+    std::string name;        // as in the configuration
+    Vendor vendor = Vendor::openai_compatible;
+    std::string price_vendor;  // the book's name for it; empty: unknown vendor
+    bool tls = true;
+    std::string host;
+    std::uint16_t port = 443;
+    std::string path_prefix;   // e.g. "/api/v1"; what stands before the endpoint's own path after /v1
+    AuthStyle auth = AuthStyle::bearer;
+    Secret key;
+    bool passthrough_key = false;  // the caller's own credential is forwarded (product.md §3.15)
+    Quirks quirks;
+    std::vector<std::string> models;  // globs it serves; empty = by price book and dialect
+    bool free = false;         // `price: free`
+    std::string ca_file;       // extra trust anchor, for a private CA
+    bool verify_tls = true;    // false only with --insecure in the configuration
+};
+
+struct Limits {
+    std::size_t header_bytes_max = 64 * 1024;
+    std::size_t body_bytes_max = 32u << 20;
+    std::int64_t default_max_output = 16'384;  // where neither call nor catalogue names one
+    std::int64_t connect_timeout_ms = 5'000;
+    std::int64_t first_byte_timeout_ms = 600'000;
+    std::int64_t idle_timeout_ms = 300'000;     // between bytes, upstream and client
+    std::int64_t total_timeout_ms = 3'600'000;
+    std::int64_t client_header_timeout_ms = 30'000;
+    std::int64_t keep_alive_ms = 75'000;
+    std::int64_t drain_ms = 600'000;            // reading on after the client left
+    std::size_t connections_max = 20'000;       // a worker
+    std::size_t upstream_connections_max = 4'096;  // a worker and provider
+};
+
+struct RouteTarget {
+    std::string provider;
+    std::string model;  // name at the provider; empty = as asked
+};
+
+struct Policy {
+    std::uint64_t version = 0;
+    std::unordered_map<std::string, KeyRecord> keys;  // by id
+    std::map<std::string, TeamRecord> teams;
+    std::vector<EnvironmentRecord> environments;
+    std::vector<ProviderRecord> providers;
+    std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
+    std::vector<BudgetSpec> budgets;
+    std::shared_ptr<const PriceBook> prices;
+    std::vector<Dimension> expected;  // told in x-weir-missing when absent: task_type, application …
+    Limits limits;
+};
+
+}  // namespace weir::core

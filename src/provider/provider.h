@@ -1,0 +1,144 @@
+// Vendors' dialects, sans-IO: what a request body asks for, how it is rewritten, and how usage is
+// read from what comes back. Pure functions of bytes; the road in gateway/ moves the bytes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/money.h"
+#include "core/call.h"
+#include "core/policy.h"
+#include "core/usage.h"
+
+namespace weir::provider {
+
+// ---- endpoints (provider/endpoints.cpp holds the one table; docs print it) ------------------
+
+enum class Fate : std::uint8_t { governed, metered_only, free, refused };
+
+struct EndpointMatch {
+    core::Endpoint endpoint = core::Endpoint::chat_completions;
+    Fate fate = Fate::refused;
+    std::string_view reason;  // of a refusal
+    // Path to send upstream, under the provider's prefix: "/chat/completions", "/messages" …
+    std::string upstream_path;
+};
+
+// `path` without query, after /t/<tags> was taken off. Accepts /v1/… and, for OpenAI, the same without
+// /v1 (as some SDK base URLs give). Errors: unknown_endpoint, method_not_allowed, endpoint_refused
+// (with the reason).
+Result<EndpointMatch> match_endpoint(std::string_view method, std::string_view path);
+
+// ---- request ---------------------------------------------------------------------------------
+
+// Reads the whole top level of the body once, keys unescaped (ledger.md §0.2). Errors:
+// malformed_json; ambiguous_json (a duplicate, escaped or differently-cased key that bears on model,
+// output, n, tools, tier, stream); invalid_parameter (numbers that are negative, fractional, huge, or
+// strings where numbers belong); a missing model.
+Result<core::CallShape> describe(core::Endpoint endpoint, std::string_view body);
+
+struct Rewrite {
+    std::optional<std::string> model;          // new value
+    bool inject_include_usage = false;         // chat and completions streams
+    std::optional<std::int64_t> max_output;    // sets or lowers it, under the provider's own name
+    bool strip_weir_metadata = false;
+};
+// The body with those spans changed and every other byte as it came. `body` and `shape` belong together.
+std::string rewrite(std::string_view body, const core::CallShape& shape, const core::Quirks& quirks,
+                    const Rewrite& rewrite);
+
+// ---- response --------------------------------------------------------------------------------
+
+// Reads usage as the answer passes. One for each attempt. `on_event` per SSE event (data joined),
+// `on_body` once for a whole body. Never throws on garbage: what cannot be read is not counted, and
+// `usage()` says how complete it is.
+class Meter {
+ public:
+    virtual ~Meter() = default;
+    virtual void on_event(std::string_view name, std::string_view data) = 0;
+    virtual void on_body(std::string_view body) = 0;
+    // The dialect's own end was seen: [DONE], message_stop, response.completed, a whole body.
+    virtual bool ended() const = 0;
+    // An error object came after HTTP 200.
+    virtual bool failed() const = 0;
+    // What is known now. completeness is exact | partial | estimated | none as seen; the road turns
+    // exact into exact_drained where the client had left. Where nothing final was seen, `estimated`
+    // holds a lower estimate from the bytes that passed.
+    virtual core::Usage usage() const = 0;
+};
+std::unique_ptr<Meter> make_meter(core::Endpoint endpoint, const core::Quirks& quirks,
+                                  const core::CallShape& shape);
+
+// What an HTTP status without usage says about money (ledger.md L5): a closed table.
+enum class Billing : std::uint8_t { unbilled, billed, unknown };
+Billing billing_of_error(core::Vendor vendor, int http_status, std::string_view body);
+
+// ---- streams ---------------------------------------------------------------------------------
+
+// Passes an SSE payload through and feeds the meter. Where Weir injected include_usage, takes the
+// usage chunk out and `"usage":null` off the others, so that the client sees what it would have seen
+// (wire.md §1.1). Pieces to forward are views into the input or into the relay's own buffer, valid
+// until the next feed.
+class SseRelay {
+ public:
+    struct Options {
+        bool strip_injected_usage = false;
+        Money* cost_slot = nullptr;
+    };
+    SseRelay(Meter& meter, Options options);
+    ~SseRelay();
+    // Errors: provider_protocol (an event longer than the limit).
+    Result<> feed(std::string_view payload, std::vector<std::string_view>& out);
+    // At end of stream: what is held back of an unfinished event.
+    void finish(std::vector<std::string_view>& out);
+    std::int64_t events() const;
+
+ private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// ---- errors in the caller's dialect -------------------------------------------------------------
+
+struct RefusalFigures {
+    std::string budget;
+    std::string scope;
+    Money used;
+    Money held;
+    Money amount;
+    std::string resets_at;  // RFC 3339, empty = never
+    std::string what_to_do;
+};
+
+struct ErrorAnswer {
+    int status = 500;
+    std::string body;  // JSON
+    std::vector<std::pair<std::string, std::string>> headers;  // x-should-retry, retry-after …
+};
+// Shapes of wire.md §3.5 and product.md §3.4 (on /v1/messages an exhausted budget is 429
+// billing_error). `call_id` goes into the body's request id.
+ErrorAnswer error_answer(core::Dialect dialect, const Error& error, std::string_view call_id,
+                         const RefusalFigures* figures = nullptr);
+// The same as an event that ends a running stream so that the SDK raises.
+std::string error_event(core::Dialect dialect, const Error& error, std::string_view call_id);
+
+// Built-in providers by name: base URL, vendor, auth, quirks, environment variable of the key
+// (provider/catalogue.cpp). nullopt: not a known name.
+struct KnownProvider {
+    std::string_view name;
+    std::string_view environment_variable;
+    std::string_view base_url;
+    core::Vendor vendor;
+    std::string_view price_vendor;
+    core::AuthStyle auth;
+    core::Quirks quirks;
+};
+const std::vector<KnownProvider>& known_providers();
+// Fills host, port, tls and path_prefix from a URL. Errors: config_invalid.
+Result<> set_base_url(core::ProviderRecord& provider, std::string_view url);
+
+}  // namespace weir::provider

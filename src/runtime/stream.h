@@ -1,0 +1,153 @@
+// The seam between protocol code and the network: a byte stream that is tried first and waited for
+// only when it would block. The kernel's sockets, TLS over them and the simulator implement it.
+// Owner: Own<Stream>, one coroutine at a time. Thread: the loop that made it.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+
+#include "base/time.h"
+
+namespace weir::runtime {
+
+// A coroutine parked on a stream. `fire(waiter, 0)`: try again; `fire(waiter, e)`: ended by errno e.
+struct Waiter {
+    void (*fire)(Waiter*, int error) = nullptr;
+    std::coroutine_handle<> handle;
+    ssize_t result = 0;
+};
+
+class Stream {
+ public:
+    // Bytes moved; 0 = the peer ended its side; -EAGAIN; -errno.
+    virtual ssize_t try_read(void* buffer, std::size_t size) = 0;
+    virtual ssize_t try_write(const iovec* pieces, int count) = 0;
+    virtual bool read_ready() const = 0;   // false: a read would give -EAGAIN
+    virtual bool write_ready() const = 0;
+    virtual void wait_read(Waiter* waiter) = 0;   // nullptr: stop waiting
+    virtual void wait_write(Waiter* waiter) = 0;
+    // For whatever waits, from now; zero = none. Coarse: may fire up to two wheel ticks late. An
+    // expired wait ends with ETIMEDOUT.
+    virtual void set_deadline(Duration after) = 0;
+    // If this stream's peer goes away while nobody waits here, `other`'s wait ends with ECANCELED.
+    // nullptr: unlink.
+    virtual void link(Stream* other) = 0;
+    virtual void cancel(int error) = 0;    // ends the present wait, if any
+    virtual void shutdown_write() = 0;     // half-close
+    // True once the peer's end or reset was seen (an event, no syscall).
+    virtual bool peer_gone() const = 0;
+    // Closes; memory goes when no event of the present batch can refer to it.
+    virtual void release() noexcept = 0;
+
+ protected:
+    ~Stream() = default;
+};
+
+struct Release {
+    void operator()(Stream* s) const noexcept { s->release(); }
+};
+using Own = std::unique_ptr<Stream, Release>;
+
+// co_await read_some(stream, p, n): bytes (0 = end) or -errno.
+class ReadSome : Waiter {
+ public:
+    ReadSome(Stream& s, void* buffer, std::size_t size) : stream_(s), buffer_(buffer), size_(size) {}
+    bool await_ready() { return (result = stream_.try_read(buffer_, size_)) != -EAGAIN; }
+    void await_suspend(std::coroutine_handle<> h) {
+        handle = h;
+        fire = [](Waiter* w, int error) {
+            auto* self = static_cast<ReadSome*>(w);
+            if (error != 0) {
+                self->result = -error;
+            } else if (!self->await_ready()) {
+                return self->stream_.wait_read(self);
+            }
+            self->handle.resume();
+        };
+        stream_.wait_read(this);
+    }
+    ssize_t await_resume() const { return result; }
+
+ private:
+    Stream& stream_;
+    void* buffer_;
+    std::size_t size_;
+};
+inline ReadSome read_some(Stream& s, void* buffer, std::size_t size) { return {s, buffer, size}; }
+
+// co_await readable(stream): 0 or -errno. To wait without holding a buffer.
+class Readable : Waiter {
+ public:
+    explicit Readable(Stream& s) : stream_(s) {}
+    bool await_ready() const { return stream_.read_ready(); }
+    void await_suspend(std::coroutine_handle<> h) {
+        handle = h;
+        fire = [](Waiter* w, int error) {
+            w->result = -error;
+            w->handle.resume();
+        };
+        stream_.wait_read(this);
+    }
+    int await_resume() const { return static_cast<int>(result); }
+
+ private:
+    Stream& stream_;
+};
+inline Readable readable(Stream& s) { return Readable{s}; }
+
+// co_await write_all(stream, pieces, count): 0 or -errno. No user-space buffer: the caller stays
+// suspended until the kernel has all of it, which is the back-pressure. Consumes `pieces` in place.
+class WriteAll : Waiter {
+ public:
+    WriteAll(Stream& s, iovec* pieces, int count) : stream_(s), pieces_(pieces), count_(count) {}
+    bool await_ready() {
+        while (count_ > 0) {
+            ssize_t n = stream_.try_write(pieces_, count_);
+            if (n < 0) {
+                result = n;
+                return n != -EAGAIN;
+            }
+            advance(static_cast<std::size_t>(n));
+        }
+        result = 0;
+        return true;
+    }
+    void await_suspend(std::coroutine_handle<> h) {
+        handle = h;
+        fire = [](Waiter* w, int error) {
+            auto* self = static_cast<WriteAll*>(w);
+            if (error != 0) {
+                self->result = -error;
+            } else if (!self->await_ready()) {
+                return self->stream_.wait_write(self);
+            }
+            self->handle.resume();
+        };
+        stream_.wait_write(this);
+    }
+    int await_resume() const { return static_cast<int>(result); }
+
+ private:
+    void advance(std::size_t n) {
+        while (count_ > 0 && n >= pieces_->iov_len) {
+            n -= pieces_->iov_len;
+            ++pieces_;
+            --count_;
+        }
+        if (n > 0) {
+            pieces_->iov_base = static_cast<char*>(pieces_->iov_base) + n;
+            pieces_->iov_len -= n;
+        }
+    }
+    Stream& stream_;
+    iovec* pieces_;
+    int count_;
+};
+inline WriteAll write_all(Stream& s, iovec* pieces, int count) { return {s, pieces, count}; }
+
+}  // namespace weir::runtime
