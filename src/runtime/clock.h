@@ -8,8 +8,8 @@ namespace weir::runtime {
 
 class Clock {
  public:
-    virtual UnixTime unix_now() const = 0;   // fine: for records
-    virtual MonoTime mono_now() const = 0;   // fine: for latencies
+    virtual UnixTime unix_now() const = 0;  // fine: for records
+    virtual MonoTime mono_now() const = 0;  // fine: for latencies
  protected:
     ~Clock() = default;
 };

@@ -18,7 +18,7 @@ struct Address {
     std::uint16_t port = 0;
     bool tls = false;
     bool verify_tls = true;
-    std::string ca_file;  // extra trust anchor; empty = the system's
+    std::string ca_file{};  // extra trust anchor; empty = the system's
     bool operator==(const Address&) const = default;
 };
 

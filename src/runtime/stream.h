@@ -3,45 +3,44 @@
 // Owner: Own<Stream>, one coroutine at a time. Thread: the loop that made it.
 #pragma once
 
-#include <sys/types.h>
-#include <sys/uio.h>
-
 #include <cerrno>
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "base/time.h"
+#include "runtime/waiter.h"
 
 namespace weir::runtime {
 
-// A coroutine parked on a stream. `fire(waiter, 0)`: try again; `fire(waiter, e)`: ended by errno e.
-struct Waiter {
-    void (*fire)(Waiter*, int error) = nullptr;
-    std::coroutine_handle<> handle;
-    ssize_t result = 0;
-};
-
 class Stream {
  public:
-    // Bytes moved; 0 = the peer ended its side; -EAGAIN; -errno.
+    // Bytes moved; 0 = the peer ended its side; -EAGAIN; -errno. -EAGAIN also comes when this
+    // stream has had its share of the loop's turn. After it, a write is tried again with the same
+    // pieces.
     virtual ssize_t try_read(void* buffer, std::size_t size) = 0;
     virtual ssize_t try_write(const iovec* pieces, int count) = 0;
-    virtual bool read_ready() const = 0;   // false: a read would give -EAGAIN
+    virtual bool read_ready() const = 0;  // false: a read would give -EAGAIN
     virtual bool write_ready() const = 0;
-    virtual void wait_read(Waiter* waiter) = 0;   // nullptr: stop waiting
+    // Parks at most one waiter a direction; nullptr: stop waiting. Being fired promises nothing: a
+    // read may still give -EAGAIN (half a TLS record, a session ticket), then park again.
+    virtual void wait_read(Waiter* waiter) = 0;
     virtual void wait_write(Waiter* waiter) = 0;
     // For whatever waits, from now; zero = none. Coarse: may fire up to two wheel ticks late. An
-    // expired wait ends with ETIMEDOUT.
+    // expired wait ends with ETIMEDOUT, and so does each further wait until the next set_deadline.
     virtual void set_deadline(Duration after) = 0;
     // If this stream's peer goes away while nobody waits here, `other`'s wait ends with ECANCELED.
-    // nullptr: unlink.
+    // A peer that went before is seen by peer_gone(). nullptr: unlink, before `other` is released.
     virtual void link(Stream* other) = 0;
-    virtual void cancel(int error) = 0;    // ends the present wait, if any
-    virtual void shutdown_write() = 0;     // half-close
+    // Ends the present wait, if any, by resuming it before this returns.
+    virtual void cancel(int error) = 0;
+    virtual void shutdown_write() = 0;  // half-close
     // True once the peer's end or reset was seen (an event, no syscall).
     virtual bool peer_gone() const = 0;
-    // Closes; memory goes when no event of the present batch can refer to it.
+    // Closes; memory goes when no event of the present batch can refer to it. Whoever is still
+    // parked is never resumed.
     virtual void release() noexcept = 0;
 
  protected:
@@ -56,7 +55,8 @@ using Own = std::unique_ptr<Stream, Release>;
 // co_await read_some(stream, p, n): bytes (0 = end) or -errno.
 class ReadSome : Waiter {
  public:
-    ReadSome(Stream& s, void* buffer, std::size_t size) : stream_(s), buffer_(buffer), size_(size) {}
+    ReadSome(Stream& s, void* buffer, std::size_t size)
+        : stream_(s), buffer_(buffer), size_(size) {}
     bool await_ready() { return (result = stream_.try_read(buffer_, size_)) != -EAGAIN; }
     void await_suspend(std::coroutine_handle<> h) {
         handle = h;
@@ -99,6 +99,26 @@ class Readable : Waiter {
     Stream& stream_;
 };
 inline Readable readable(Stream& s) { return Readable{s}; }
+
+// co_await writable(stream): 0 or -errno. For handshakes; writers use write_all.
+class Writable : Waiter {
+ public:
+    explicit Writable(Stream& s) : stream_(s) {}
+    bool await_ready() const { return stream_.write_ready(); }
+    void await_suspend(std::coroutine_handle<> h) {
+        handle = h;
+        fire = [](Waiter* w, int error) {
+            w->result = -error;
+            w->handle.resume();
+        };
+        stream_.wait_write(this);
+    }
+    int await_resume() const { return static_cast<int>(result); }
+
+ private:
+    Stream& stream_;
+};
+inline Writable writable(Stream& s) { return Writable{s}; }
 
 // co_await write_all(stream, pieces, count): 0 or -errno. No user-space buffer: the caller stays
 // suspended until the kernel has all of it, which is the back-pressure. Consumes `pieces` in place.
