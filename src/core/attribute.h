@@ -1,4 +1,5 @@
-// Whose call is it: merges what the key, headers, URL and body say, in order of trust (design.md §8).
+// Whose call is it: merges what the key, headers, URL and body say, in order of trust (design.md
+// §8).
 #pragma once
 
 #include <span>
@@ -26,8 +27,8 @@ struct AttributionInput {
 // tags, malformed x-weir-tags).
 Result<Attribution> attribute(const AttributionInput& in);
 
-// Is the call's environment lenient, by a trusted source (product.md §3.1–2)? An environment that is
-// unassigned blocks.
+// Is the call's environment lenient, by a trusted source (product.md §3.1–2)? An environment that
+// is unassigned blocks.
 bool environment_is_lenient(const Policy& policy, const Attribution& attribution);
 
 // Is this header one of Weir's own or an alias (product.md §3.12), never to be sent to a provider?

@@ -42,7 +42,7 @@ enum class Source : std::uint8_t {
     url,
     baggage,
     body,
-    session,      // a known agent's session header
+    session,  // a known agent's session header
     traceparent,
     inferred,
 };

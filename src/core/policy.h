@@ -24,10 +24,10 @@ namespace weir::core {
 using Digest = std::array<std::uint8_t, 32>;  // SHA-256
 
 struct KeyRecord {
-    std::string id;      // 12 characters; stands in the key itself
+    std::string id;  // 12 characters; stands in the key itself
     std::string name;
     std::string team;
-    Digest digest{};     // of the whole key text
+    Digest digest{};  // of the whole key text
     // A rotated-out secret that still works until then.
     std::optional<Digest> previous_digest;
     std::optional<UnixTime> previous_until;
@@ -55,7 +55,7 @@ struct EnvironmentRecord {
 
 // How a provider's wire differs from the dialect's own (wire.md §1). Data, not code.
 struct Quirks {
-    bool stream_options = true;         // accepts stream_options.include_usage
+    bool stream_options = true;  // accepts stream_options.include_usage
     bool stream_options_only_if_streaming = true;
     bool max_completion_tokens = true;  // false: the server knows max_tokens only
     bool usage_on_finish_chunk = false;
@@ -68,21 +68,22 @@ enum class AuthStyle : std::uint8_t { bearer, x_api_key, api_key, none };
 enum class Vendor : std::uint8_t { openai, anthropic, openai_compatible };
 
 struct ProviderRecord {
-    std::string name;        // as in the configuration
+    std::string name;  // as in the configuration
     Vendor vendor = Vendor::openai_compatible;
     std::string price_vendor;  // the book's name for it; empty: unknown vendor
     bool tls = true;
     std::string host;
     std::uint16_t port = 443;
-    std::string path_prefix;   // e.g. "/api/v1"; what stands before the endpoint's own path after /v1
+    std::string
+        path_prefix;  // e.g. "/api/v1"; what stands before the endpoint's own path after /v1
     AuthStyle auth = AuthStyle::bearer;
     Secret key;
     bool passthrough_key = false;  // the caller's own credential is forwarded (product.md §3.15)
     Quirks quirks;
     std::vector<std::string> models;  // globs it serves; empty = by price book and dialect
-    bool free = false;         // `price: free`
-    std::string ca_file;       // extra trust anchor, for a private CA
-    bool verify_tls = true;    // false only with --insecure in the configuration
+    bool free = false;                // `price: free`
+    std::string ca_file;              // extra trust anchor, for a private CA
+    bool verify_tls = true;           // false only with --insecure in the configuration
 };
 
 struct Limits {
@@ -91,12 +92,13 @@ struct Limits {
     std::int64_t default_max_output = 16'384;  // where neither call nor catalogue names one
     std::int64_t connect_timeout_ms = 5'000;
     std::int64_t first_byte_timeout_ms = 600'000;
-    std::int64_t idle_timeout_ms = 300'000;     // between bytes, upstream and client
+    std::int64_t idle_timeout_ms = 300'000;  // between bytes of a provider
     std::int64_t total_timeout_ms = 3'600'000;
     std::int64_t client_header_timeout_ms = 30'000;
+    std::int64_t client_idle_timeout_ms = 60'000;  // between bytes of a client, either way
     std::int64_t keep_alive_ms = 75'000;
-    std::int64_t drain_ms = 600'000;            // reading on after the client left
-    std::size_t connections_max = 20'000;       // a worker
+    std::int64_t drain_ms = 600'000;               // reading on after the client left
+    std::size_t connections_max = 20'000;          // a worker
     std::size_t upstream_connections_max = 4'096;  // a worker and provider
 };
 
@@ -114,7 +116,8 @@ struct Policy {
     std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
     std::vector<BudgetSpec> budgets;
     std::shared_ptr<const PriceBook> prices;
-    std::vector<Dimension> expected;  // told in x-weir-missing when absent: task_type, application …
+    std::vector<Dimension>
+        expected;  // told in x-weir-missing when absent: task_type, application …
     Limits limits;
 };
 

@@ -26,8 +26,8 @@ struct Plan {
 
 // Order: an explicit "provider/model" prefix; a route of that name; a provider whose `models` globs
 // match; the provider of the endpoint's vendor whose price book knows the model; the only provider
-// that speaks the dialect. Errors: unknown_model (names the nearest served ones), no provider at all
-// (unknown_model with a message that says which key to set).
+// that speaks the dialect. Errors: unknown_model (names the nearest served ones), no provider at
+// all (unknown_model with a message that says which key to set).
 Result<Plan> route(const Policy& policy, const CallShape& shape, UnixTime now);
 
 bool speaks(const ProviderRecord& provider, Endpoint endpoint);

@@ -11,14 +11,14 @@
 namespace weir::core {
 
 enum class TokenClass : std::uint8_t {
-    input,              // uncached text (and image, document where priced as text)
+    input,  // uncached text (and image, document where priced as text)
     cache_read,
     cache_write_short,  // default TTL: Anthropic and Bedrock 5 min, OpenAI 30 min
     cache_write_long,   // 1 h, 12 h
     input_audio,
     input_image,
     cache_read_audio,
-    output,             // text and reasoning
+    output,  // text and reasoning
     output_audio,
     output_image,
 };
@@ -34,12 +34,20 @@ enum class UnitKind : std::uint8_t {
     maps_query,
     image,
     code_exec_second,
+    request,  // a fee for the call itself; `rate` counts it, no meter does
 };
-inline constexpr std::size_t kUnitKinds = 7;
+inline constexpr std::size_t kUnitKinds = 8;
 std::string_view unit_kind_name(UnitKind k);
 
 // Why a line stands in the response (wire.md §0.2, §0.3).
-enum class LineRole : std::uint8_t { main, compaction, advisor, fallback, declined_hop, tool_image };
+enum class LineRole : std::uint8_t {
+    main,
+    compaction,
+    advisor,
+    fallback,
+    declined_hop,
+    tool_image
+};
 std::string_view line_role_name(LineRole r);
 
 struct UsageLine {
@@ -87,7 +95,9 @@ struct Usage {
     std::string response_id;
     std::string finish_reason;
 
-    void note(UsageNote n) { notes = static_cast<std::uint16_t>(notes | static_cast<std::uint16_t>(n)); }
+    void note(UsageNote n) {
+        notes = static_cast<std::uint16_t>(notes | static_cast<std::uint16_t>(n));
+    }
     bool has(UsageNote n) const { return (notes & static_cast<std::uint16_t>(n)) != 0; }
     std::int64_t unit(UnitKind k) const { return units[static_cast<std::size_t>(k)]; }
     std::int64_t& unit(UnitKind k) { return units[static_cast<std::size_t>(k)]; }

@@ -1,0 +1,404 @@
+#include "core/budget.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "base/check.h"
+#include "core/budget_judge.h"
+#include "core/budget_match.h"
+#include "core/budget_table.h"
+
+namespace weir::core {
+namespace {
+
+constexpr std::uint32_t kNone = BudgetTable::kNone;
+constexpr std::uint32_t kSweepStep = 4;       // cells looked at for each new one
+constexpr std::uint32_t kSweepPressed = 512;  // and where there is no room
+
+struct Budget {
+    BudgetSpec spec;
+    BudgetMatch match;
+    // Names its cells: a new one whenever earlier balances would mean something else.
+    std::uint64_t owner = 0;
+    bool opened = false;
+    WindowSpan window;  // the latest that anything was counted in; never goes back
+};
+
+// A clock that steps back stays in the latest window (ledger.md W1).
+WindowSpan window_of(const Budget& budget, UnixTime now) {
+    if (budget.opened && now.seconds() < budget.window.end) return budget.window;
+    return window_at(budget.spec.window, now);
+}
+
+void open_window(Budget& budget, WindowSpan window) {
+    if (budget.opened && window.start <= budget.window.start) return;
+    budget.window = window;
+    budget.opened = true;
+}
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+        return std::hash<std::string_view>{}(text);
+    }
+};
+
+bool same_shape(const BudgetSpec& a, const BudgetSpec& b) {
+    return a.by == b.by && a.unit == b.unit && a.window == b.window;
+}
+
+}  // namespace
+
+struct Budgets::Impl {
+    struct Place {
+        std::uint32_t budget = 0;  // index into budgets
+        std::uint32_t slot = kNone;
+        std::uint64_t hash = 0;
+    };
+
+    explicit Impl(Options options) : table(options.instances_max, options.hash_seed) {}
+
+    BudgetTable table;
+    std::vector<BudgetSpec> specs;
+    std::vector<Budget> budgets;                                // beside specs
+    std::unordered_map<std::uint64_t, Budget> removed;          // by id
+    std::unordered_map<std::uint64_t, std::uint32_t> by_id;     // → budgets
+    std::unordered_map<std::uint64_t, const Budget*> by_owner;  // also those removed
+    // Budgets with a condition of exact values are looked up by it, the others are always looked
+    // at.
+    using ByValue =
+        std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>>;
+    std::array<ByValue, kDimensions> by_value;
+    std::vector<Dimension> indexed;  // those of by_value that are not empty
+    std::vector<std::uint32_t> unindexed;
+    // Hashes of the call's instance names by `by`, the last for budgets without; 0 = not known yet.
+    std::array<std::uint64_t, kDimensions + 1> text_hashes{};
+    std::vector<Place> places;  // beside the parts of the verdict being made
+    std::uint64_t next_owner = 1;
+    std::uint64_t sequence = 0;
+    std::uint32_t sweep_hand = 0;
+    // The second book of holds, kept apart from the cells: Σ of all units.
+    Int128 held_total = 0;
+    std::uint64_t holds_open = 0;
+
+    void define(std::vector<BudgetSpec> next);
+    void index();
+    void gather(const ReserveRequest& request, Verdict& out);
+    void gather(std::uint32_t budget, const BudgetSubject& subject, const ReserveRequest& request,
+                Verdict& out);
+    std::uint64_t text_hash(const Budget& budget, std::string_view instance);
+    void commit(Verdict& verdict);
+    bool may_drop(std::uint32_t slot, bool pressed) const;
+    void sweep(std::uint32_t cells, bool pressed);
+    bool make_room(std::uint32_t cells);
+    BudgetCell* take_back(const HoldPart& part);
+    BudgetCell* cell_of(std::uint64_t budget_id, std::string_view instance, WindowSpan window);
+    InstanceFigures figures_of(const Budget& budget, std::string instance, WindowSpan window,
+                               std::uint32_t slot) const;
+};
+
+void Budgets::Impl::define(std::vector<BudgetSpec> next) {
+    std::vector<Budget> old = std::exchange(budgets, {});
+    for (Budget& budget : old) removed.insert_or_assign(budget.spec.id, std::move(budget));
+    for (const BudgetSpec& spec : next) {
+        Budget budget{.spec = spec, .match = BudgetMatch{spec}, .window = {}};
+        const auto before = removed.find(spec.id);
+        if (before != removed.end() && same_shape(before->second.spec, spec)) {
+            budget.owner = before->second.owner;
+            budget.opened = before->second.opened;
+            budget.window = before->second.window;
+        } else {
+            budget.owner = next_owner++;
+        }
+        if (before != removed.end()) removed.erase(before);
+        budgets.push_back(std::move(budget));
+    }
+    specs = std::move(next);
+    index();
+}
+
+void Budgets::Impl::index() {
+    by_id.clear();
+    by_owner.clear();
+    by_value = {};
+    indexed.clear();
+    unindexed.clear();
+    for (std::uint32_t i = 0; i < budgets.size(); ++i) {
+        const Budget& budget = budgets[i];
+        WEIR_CHECK(by_id.emplace(budget.spec.id, i).second);
+        by_owner.emplace(budget.owner, &budget);
+        const BudgetCondition* exact = budget.match.exact_condition();
+        if (exact == nullptr) {
+            unindexed.push_back(i);
+            continue;
+        }
+        for (const std::string& value : exact->any_of) {
+            std::vector<std::uint32_t>& list =
+                by_value[static_cast<std::size_t>(exact->dimension)][value];
+            if (list.empty() || list.back() != i) list.push_back(i);
+        }
+    }
+    for (std::size_t d = 0; d < kDimensions; ++d) {
+        if (!by_value[d].empty()) indexed.push_back(static_cast<Dimension>(d));
+    }
+    for (const auto& [id, budget] : removed) by_owner.emplace(budget.owner, &budget);
+}
+
+void Budgets::Impl::gather(const ReserveRequest& request, Verdict& out) {
+    const BudgetSubject subject{request.attribution, request.provider, request.model};
+    places.clear();
+    text_hashes.fill(0);
+    for (const std::uint32_t i : unindexed) gather(i, subject, request, out);
+    for (const Dimension d : indexed) {
+        const ByValue& values = by_value[static_cast<std::size_t>(d)];
+        const auto listed = values.find(subject.of(d));
+        if (listed == values.end()) continue;
+        for (const std::uint32_t i : listed->second) gather(i, subject, request, out);
+    }
+    out.parts.resize(places.size());
+}
+
+void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
+                           const ReserveRequest& request, Verdict& out) {
+    const Budget& budget = budgets[index];
+    if (!budget.match.matches(subject)) return;
+    if (out.parts.size() <= places.size()) out.parts.emplace_back();
+    HoldPart& part = out.parts[places.size()];
+    budget.match.instance(subject, part.instance);
+    part.budget_id = budget.spec.id;
+    part.window = window_of(budget, request.now);
+    part.unit = budget.spec.unit;
+    part.held = asked(budget.spec.unit, request);
+    // A negative bound would raise the headroom (ledger.md §0.3).
+    WEIR_CHECK(part.held >= 0);
+    part.amount = budget.spec.amount;
+    part.blocks = blocks(budget.spec, request.environment_is_lenient);
+    const std::uint64_t hash =
+        BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
+    const std::uint32_t slot = table.find(hash, budget.owner, part.window.start, part.instance);
+    part.settled = slot == kNone ? 0 : table.at(slot).settled;
+    part.others_held = slot == kNone ? 0 : table.at(slot).held;
+    part.slot = part.generation = 0;
+    Place& place = places.emplace_back();
+    place.budget = index;
+    place.slot = slot;
+    place.hash = hash;
+}
+
+std::uint64_t Budgets::Impl::text_hash(const Budget& budget, std::string_view instance) {
+    const std::size_t by = budget.spec.by ? static_cast<std::size_t>(*budget.spec.by) : kDimensions;
+    if (text_hashes[by] == 0) text_hashes[by] = table.hash_text(instance);
+    return text_hashes[by];
+}
+
+void Budgets::Impl::commit(Verdict& verdict) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const Place& place = places[i];
+        HoldPart& part = verdict.parts[i];
+        Budget& budget = budgets[place.budget];
+        open_window(budget, part.window);
+        part.slot = place.slot != kNone
+                        ? place.slot
+                        : table.insert(place.hash, budget.owner, part.window, part.instance);
+        BudgetCell& cell = table.at(part.slot);
+        part.generation = cell.generation;
+        cell.held += part.held;
+        ++cell.open_holds;
+        held_total += part.held;
+        ++holds_open;
+    }
+}
+
+bool Budgets::Impl::may_drop(std::uint32_t slot, bool pressed) const {
+    const BudgetCell& cell = table.at(slot);
+    if (!cell.live || cell.open_holds != 0) return false;
+    // Not what the call at hand is about to hold.
+    if (std::ranges::find(places, slot, &Place::slot) != places.end()) return false;
+    const auto owner = by_owner.find(cell.owner);
+    if (owner == by_owner.end()) return true;
+    const Budget& budget = *owner->second;
+    if (cell.window.start < budget.window.start) return true;
+    // A removed budget's balance is kept for its return, as long as there is room.
+    if (pressed && !by_id.contains(budget.spec.id)) return true;
+    return pressed && cell.settled == 0 && cell.overrun == 0;
+}
+
+void Budgets::Impl::sweep(std::uint32_t cells, bool pressed) {
+    for (std::uint32_t i = 0; i < std::min(cells, table.slots()); ++i) {
+        sweep_hand = sweep_hand + 1 < table.slots() ? sweep_hand + 1 : 0;
+        if (may_drop(sweep_hand, pressed)) table.erase(sweep_hand);
+    }
+}
+
+bool Budgets::Impl::make_room(std::uint32_t cells) {
+    if (cells == 0) return true;
+    sweep(cells * kSweepStep, false);
+    if (!table.has_room(cells)) sweep(kSweepPressed, true);
+    return table.has_room(cells);
+}
+
+BudgetCell* Budgets::Impl::take_back(const HoldPart& part) {
+    const std::uint32_t slot = table.find_slot(part.slot, part.generation);
+    if (slot == kNone) return nullptr;
+    BudgetCell& cell = table.at(slot);
+    WEIR_CHECK(cell.open_holds > 0 && cell.held >= part.held);
+    cell.held -= part.held;
+    --cell.open_holds;
+    held_total -= part.held;
+    --holds_open;
+    return &cell;
+}
+
+// nullptr: nothing that still matters.
+BudgetCell* Budgets::Impl::cell_of(std::uint64_t budget_id, std::string_view instance,
+                                   WindowSpan window) {
+    const auto known = by_id.find(budget_id);
+    if (known == by_id.end()) return nullptr;
+    Budget& budget = budgets[known->second];
+    const std::uint64_t hash = table.hash(budget.owner, window.start, instance);
+    const std::uint32_t slot = table.find(hash, budget.owner, window.start, instance);
+    if (slot != kNone) return &table.at(slot);
+    if (budget.opened && window.start < budget.window.start) return nullptr;
+    places.clear();
+    if (!make_room(1)) return nullptr;
+    open_window(budget, window);
+    return &table.at(table.insert(hash, budget.owner, window, instance));
+}
+
+InstanceFigures Budgets::Impl::figures_of(const Budget& budget, std::string instance,
+                                          WindowSpan window, std::uint32_t slot) const {
+    InstanceFigures out{.budget_id = budget.spec.id,
+                        .instance = std::move(instance),
+                        .window = window,
+                        .amount = budget.spec.amount};
+    if (slot != kNone) {
+        const BudgetCell& cell = table.at(slot);
+        out.settled = cell.settled;
+        out.held = cell.held;
+        out.overrun = cell.overrun;
+    }
+    return out;
+}
+
+Budgets::Budgets() : Budgets(Options{}) {}
+Budgets::Budgets(Options options) : impl_(std::make_unique<Impl>(options)) {}
+Budgets::~Budgets() = default;
+
+void Budgets::define(std::vector<BudgetSpec> specs) { impl_->define(std::move(specs)); }
+
+const std::vector<BudgetSpec>& Budgets::specs() const { return impl_->specs; }
+
+void Budgets::seed(std::uint64_t budget_id, std::string_view instance, WindowSpan window,
+                   Int128 settled, Int128 overrun) {
+    BudgetCell* cell = impl_->cell_of(budget_id, instance, window);
+    if (cell == nullptr) return;
+    cell->settled = settled;
+    cell->overrun = overrun;
+}
+
+Result<Verdict> Budgets::reserve(const ReserveRequest& request) {
+    Verdict verdict;
+    if (Result<> done = reserve(request, verdict); !done) return std::unexpected(done.error());
+    return verdict;
+}
+
+Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
+    impl_->gather(request, out);
+    decide(out);
+    if (out.kind == VerdictKind::admitted) {
+        const auto absent = std::ranges::count(impl_->places, kNone, &Impl::Place::slot);
+        if (!impl_->make_room(static_cast<std::uint32_t>(absent))) {
+            return fail(ErrorCode::too_many_trajectories);
+        }
+        impl_->commit(out);
+    }
+    out.sequence = ++impl_->sequence;
+    return {};
+}
+
+void Budgets::settle(const std::vector<HoldPart>& parts, const SettleAmounts& charge) {
+    for (const HoldPart& part : parts) {
+        const Int128 spent = std::max<Int128>(charged(part, charge), 0);
+        BudgetCell* cell = impl_->take_back(part);
+        if (cell == nullptr) cell = impl_->cell_of(part.budget_id, part.instance, part.window);
+        if (cell == nullptr) continue;
+        cell->settled += spent;
+        if (spent > part.held) cell->overrun += spent - part.held;
+    }
+}
+
+void Budgets::release(const std::vector<HoldPart>& parts) {
+    for (const HoldPart& part : parts) impl_->take_back(part);
+}
+
+void Budgets::correct(std::uint64_t budget_id, std::string_view instance, WindowSpan window,
+                      Int128 delta) {
+    BudgetCell* cell = impl_->cell_of(budget_id, instance, window);
+    if (cell != nullptr) cell->settled += delta;
+}
+
+std::vector<InstanceFigures> Budgets::figures(UnixTime now) const {
+    std::vector<InstanceFigures> out;
+    const Impl& impl = *impl_;
+    for (std::uint32_t slot = 0; slot < impl.table.slots(); ++slot) {
+        const BudgetCell& cell = impl.table.at(slot);
+        if (!cell.live) continue;
+        const auto owner = impl.by_owner.find(cell.owner);
+        if (owner == impl.by_owner.end()) continue;
+        const Budget& budget = *owner->second;
+        if (!impl.by_id.contains(budget.spec.id)) continue;
+        if (cell.open_holds == 0 && cell.window != window_of(budget, now)) continue;
+        out.push_back(impl.figures_of(budget, cell.instance, cell.window, slot));
+    }
+    for (const Budget& budget : impl.budgets) {
+        const WindowSpan window = window_of(budget, now);
+        const std::uint64_t hash = impl.table.hash(budget.owner, window.start, {});
+        if (budget.spec.by || impl.table.find(hash, budget.owner, window.start, {}) != kNone)
+            continue;
+        out.push_back(impl.figures_of(budget, {}, window, kNone));
+    }
+    std::ranges::sort(out, {}, [](const InstanceFigures& f) {
+        return std::tuple<std::uint64_t, std::string_view, std::int64_t>{f.budget_id, f.instance,
+                                                                         f.window.start};
+    });
+    return out;
+}
+
+std::vector<InstanceFigures> Budgets::figures_for(const Attribution& attribution,
+                                                  UnixTime now) const {
+    std::vector<InstanceFigures> out;
+    const Impl& impl = *impl_;
+    const BudgetSubject subject{&attribution, {}, {}};
+    for (const Budget& budget : impl.budgets) {
+        if (!budget.match.matches(subject)) continue;
+        std::string instance;
+        budget.match.instance(subject, instance);
+        const WindowSpan window = window_of(budget, now);
+        const std::uint64_t hash = impl.table.hash(budget.owner, window.start, instance);
+        const std::uint32_t slot = impl.table.find(hash, budget.owner, window.start, instance);
+        out.push_back(impl.figures_of(budget, std::move(instance), window, slot));
+    }
+    std::ranges::sort(out, [](const InstanceFigures& a, const InstanceFigures& b) {
+        const Tightness left = tightness(a.amount - a.settled - a.held, a.amount);
+        const Tightness right = tightness(b.amount - b.settled - b.held, b.amount);
+        if (left < right || right < left) return left < right;
+        return a.budget_id < b.budget_id;
+    });
+    return out;
+}
+
+bool Budgets::books_balance() const {
+    Int128 held = 0;
+    std::uint64_t holds = 0;
+    for (std::uint32_t slot = 0; slot < impl_->table.slots(); ++slot) {
+        const BudgetCell& cell = impl_->table.at(slot);
+        if (!cell.live) continue;
+        if (cell.held < 0 || (cell.open_holds == 0 && cell.held != 0)) return false;
+        held += cell.held;
+        holds += cell.open_holds;
+    }
+    return held == impl_->held_total && holds == impl_->holds_open;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,62 @@
+#include "core/budget_match.h"
+
+#include <algorithm>
+
+#include "core/identify.h"
+
+namespace weir::core {
+
+std::string_view BudgetSubject::of(Dimension d) const {
+    std::string_view value;
+    if (d == Dimension::provider) value = provider;
+    if (d == Dimension::model) value = model;
+    if (value.empty()) value = attribution->of(d);
+    return value.empty() ? kNoValue : value;
+}
+
+BudgetMatch::BudgetMatch(const BudgetSpec& spec) : by_(spec.by) {
+    for (const BudgetCondition& condition : spec.where) {
+        Condition made{.dimension = condition.dimension, .any_of = {}};
+        for (const std::string& text : condition.any_of) {
+            made.any_of.push_back({.text = text, .glob = text.contains('*')});
+        }
+        const bool exact = std::ranges::none_of(made.any_of, &Pattern::glob);
+        if (exact && !exact_) exact_ = condition;
+        where_.push_back(std::move(made));
+    }
+}
+
+bool BudgetMatch::holds(const Condition& condition, std::string_view value) {
+    return std::ranges::any_of(condition.any_of, [value](const Pattern& pattern) {
+        // A missing value is matched by its name alone, not by a glob over values.
+        if (!pattern.glob) return value == pattern.text;
+        return value != kNoValue && glob_matches(pattern.text, value);
+    });
+}
+
+bool BudgetMatch::matches(const BudgetSubject& subject) const {
+    return std::ranges::all_of(where_, [&subject](const Condition& condition) {
+        return holds(condition, subject.of(condition.dimension));
+    });
+}
+
+void BudgetMatch::instance(const BudgetSubject& subject, std::string& out) const {
+    out.clear();
+    if (!by_) return;
+    if (*by_ == Dimension::trajectory) out.append(subject.of(Dimension::team)).push_back('/');
+    out.append(subject.of(*by_));
+}
+
+bool budget_matches(const BudgetSpec& spec, const Attribution& attribution,
+                    std::string_view provider, std::string_view model) {
+    return BudgetMatch{spec}.matches({&attribution, provider, model});
+}
+
+std::string budget_instance(const BudgetSpec& spec, const Attribution& attribution,
+                            std::string_view provider, std::string_view model) {
+    std::string name;
+    BudgetMatch{spec}.instance({&attribution, provider, model}, name);
+    return name;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,53 @@
+// Which calls a budget counts, and against which of its instances. Internal to core/budget.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/attribution.h"
+#include "core/budget.h"
+
+namespace weir::core {
+
+inline constexpr std::string_view kNoValue = "(none)";
+
+// What of a call a budget may ask about.
+struct BudgetSubject {
+    const Attribution* attribution = nullptr;
+    std::string_view provider;  // empty: as the attribution says
+    std::string_view model;
+
+    // The value, or "(none)".
+    std::string_view of(Dimension d) const;
+};
+
+// A budget's `where` and `by`, made ready for the hot path.
+class BudgetMatch {
+ public:
+    explicit BudgetMatch(const BudgetSpec& spec);
+    bool matches(const BudgetSubject& subject) const;
+    // Writes the instance's name, reusing what `out` has. Trajectories are scoped to the team
+    // ("team/trajectory"), so that a guessed id joins nothing (product.md §3.9).
+    void instance(const BudgetSubject& subject, std::string& out) const;
+    // A condition of exact values that every match fulfils; nullptr: there is none.
+    const BudgetCondition* exact_condition() const { return exact_ ? &*exact_ : nullptr; }
+
+ private:
+    struct Pattern {
+        std::string text;
+        bool glob = false;
+    };
+    struct Condition {
+        Dimension dimension = Dimension::team;
+        std::vector<Pattern> any_of;
+    };
+    static bool holds(const Condition& condition, std::string_view value);
+
+    std::vector<Condition> where_;
+    std::optional<Dimension> by_;
+    std::optional<BudgetCondition> exact_;
+};
+
+}  // namespace weir::core
