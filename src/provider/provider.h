@@ -28,28 +28,42 @@ struct EndpointMatch {
     std::string upstream_path;
 };
 
-// `path` without query, after /t/<tags> was taken off. Accepts /v1/… and, for OpenAI, the same without
-// /v1 (as some SDK base URLs give). Errors: unknown_endpoint, method_not_allowed, endpoint_refused
-// (with the reason).
+// `path` without query, after /t/<tags> was taken off. Accepts /v1/… and, for OpenAI, the same
+// without /v1 (as some SDK base URLs give). Errors: unknown_endpoint, method_not_allowed,
+// endpoint_refused (with the reason). upgrade_required for GET /v1/responses, which only WebSockets
+// use. Paths that could mean something else to a provider (dot or empty segments, in any spelling)
+// are unknown.
 Result<EndpointMatch> match_endpoint(std::string_view method, std::string_view path);
+// For the Allow header beside method_not_allowed: "POST". Empty: none is.
+std::string allowed_methods(std::string_view path);
+// The table, as the docs print it.
+std::string endpoints_markdown();
 
 // ---- request ---------------------------------------------------------------------------------
 
 // Reads the whole top level of the body once, keys unescaped (ledger.md §0.2). Errors:
-// malformed_json; ambiguous_json (a duplicate, escaped or differently-cased key that bears on model,
-// output, n, tools, tier, stream); invalid_parameter (numbers that are negative, fractional, huge, or
-// strings where numbers belong); a missing model.
+// malformed_json; ambiguous_json (a duplicate, escaped or differently-cased key that bears on
+// model, output, n, tools, tier, stream); invalid_parameter (numbers that are negative, fractional,
+// huge, or strings where numbers belong); a missing model. Numbers are whole, from 0 (n, best_of:
+// 1) to 2^53; what is above the model's own maximum is for core's quote to clip. A max output under
+// a name that the endpoint does not know counts as none. Copies nothing of the body but names and
+// identity.
 Result<core::CallShape> describe(core::Endpoint endpoint, std::string_view body);
 
 struct Rewrite {
-    std::optional<std::string> model;          // new value
-    bool inject_include_usage = false;         // chat and completions streams
-    std::optional<std::int64_t> max_output;    // sets or lowers it, under the provider's own name
+    std::optional<std::string> model;        // new value
+    bool inject_include_usage = false;       // chat and completions streams
+    std::optional<std::int64_t> max_output;  // sets or lowers it, under the provider's own name
     bool strip_weir_metadata = false;
 };
-// The body with those spans changed and every other byte as it came. `body` and `shape` belong together.
+// The body with those spans changed and every other byte as it came. `body` and `shape` belong
+// together. Also without a new max output, a max_completion_tokens becomes max_tokens for a server
+// that knows only that one (ledger.md B3).
 std::string rewrite(std::string_view body, const core::CallShape& shape, const core::Quirks& quirks,
                     const Rewrite& rewrite);
+// Would rewrite change a byte? If not, the body can be sent as it lies.
+bool rewrite_changes(std::string_view body, const core::CallShape& shape,
+                     const core::Quirks& quirks, const Rewrite& rewrite);
 
 // ---- response --------------------------------------------------------------------------------
 
@@ -80,14 +94,13 @@ Billing billing_of_error(core::Vendor vendor, int http_status, std::string_view 
 // ---- streams ---------------------------------------------------------------------------------
 
 // Passes an SSE payload through and feeds the meter. Where Weir injected include_usage, takes the
-// usage chunk out and `"usage":null` off the others, so that the client sees what it would have seen
-// (wire.md §1.1). Pieces to forward are views into the input or into the relay's own buffer, valid
-// until the next feed.
+// usage chunk out and `"usage":null` off the others, so that the client sees what it would have
+// seen (wire.md §1.1). Pieces to forward are views into the input or into the relay's own buffer,
+// valid until the next feed.
 class SseRelay {
  public:
     struct Options {
         bool strip_injected_usage = false;
-        Money* cost_slot = nullptr;
     };
     SseRelay(Meter& meter, Options options);
     ~SseRelay();
@@ -95,6 +108,7 @@ class SseRelay {
     Result<> feed(std::string_view payload, std::vector<std::string_view>& out);
     // At end of stream: what is held back of an unfinished event.
     void finish(std::vector<std::string_view>& out);
+    // Events with data so far: what a chart calls chunks.
     std::int64_t events() const;
 
  private:
@@ -112,19 +126,27 @@ struct RefusalFigures {
     Money amount;
     std::string resets_at;  // RFC 3339, empty = never
     std::string what_to_do;
+    std::int64_t retry_after_ms =
+        0;  // budget_busy, rate_limited: when money or rate may be back; 0 = default
 };
 
 struct ErrorAnswer {
     int status = 500;
-    std::string body;  // JSON
-    std::vector<std::pair<std::string, std::string>> headers;  // x-should-retry, retry-after …
+    std::string body;  // JSON; its content-type is for the writer of the head
+    // x-should-retry always; retry-after and retry-after-ms where a retry makes sense; the
+    // dialect's request id.
+    std::vector<std::pair<std::string, std::string>> headers;
 };
 // Shapes of wire.md §3.5 and product.md §3.4 (on /v1/messages an exhausted budget is 429
-// billing_error). `call_id` goes into the body's request id.
+// billing_error). `call_id` goes into the body's request id. `error.code` (OpenAI) and
+// `error.weir.code` (both) are the error table's name; `error.weir` holds the figures, for
+// machines.
 ErrorAnswer error_answer(core::Dialect dialect, const Error& error, std::string_view call_id,
                          const RefusalFigures* figures = nullptr);
-// The same as an event that ends a running stream so that the SDK raises.
-std::string error_event(core::Dialect dialect, const Error& error, std::string_view call_id);
+// The same as what ends a running stream so that the SDK raises. OpenAI's chat gets no [DONE] after
+// it: a torn stream must not look whole. `sequence_number`: of the next Responses event.
+std::string error_event(core::Dialect dialect, const Error& error, std::string_view call_id,
+                        std::int64_t sequence_number = 0);
 
 // Built-in providers by name: base URL, vendor, auth, quirks, environment variable of the key
 // (provider/catalogue.cpp). nullopt: not a known name.
@@ -136,9 +158,14 @@ struct KnownProvider {
     std::string_view price_vendor;
     core::AuthStyle auth;
     core::Quirks quirks;
+    bool at_root = false;  // its endpoints stand right under the host, with no version
 };
 const std::vector<KnownProvider>& known_providers();
-// Fills host, port, tls and path_prefix from a URL. Errors: config_invalid.
+// A record of that provider, without a key. nullopt: not a known name.
+std::optional<core::ProviderRecord> known_provider(std::string_view name);
+// Fills host, port, tls and path_prefix from a URL. Without a path the prefix is /v1; for
+// Anthropic, whose base URLs end before it, /v1 is added wherever it is missing. Errors:
+// config_invalid.
 Result<> set_base_url(core::ProviderRecord& provider, std::string_view url);
 
 }  // namespace weir::provider
