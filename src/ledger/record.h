@@ -28,7 +28,7 @@ struct AttemptHead {
     core::Attribution attribution;
     std::string asked_model;
     std::string provider;
-    std::string model;        // sent
+    std::string model;  // sent
     std::string price_id;
     std::string book_hash;
     std::string price_vendor;
@@ -55,20 +55,20 @@ struct DispatchedRecord {
 };
 
 enum class EndState : std::uint8_t {
-    settled,    // usage known
-    released,   // never dispatched, or proven unbilled
-    unknown,    // dispatched, usage not known: kept at the bound
-    orphaned,   // of a dead epoch: ended by recovery at the bound
+    settled,   // usage known
+    released,  // never dispatched, or proven unbilled
+    unknown,   // dispatched, usage not known: kept at the bound
+    orphaned,  // of a dead epoch: ended by recovery at the bound
 };
 std::string_view end_state_name(EndState s);
 
 // What the caller saw and how long it took.
 struct Outcome {
-    int http_status = 0;           // sent to the client; 0 = none
-    int provider_status = 0;       // 0 = no answer
+    int http_status = 0;      // sent to the client; 0 = none
+    int provider_status = 0;  // 0 = no answer
     bool has_error = false;
     ErrorCode error = ErrorCode::internal;
-    std::string error_text;        // short, of ours; never prompt text
+    std::string error_text;  // short, of ours; never prompt text
     bool client_gone = false;
     std::int64_t connect_us = 0;
     std::int64_t first_byte_us = 0;
@@ -85,11 +85,11 @@ struct EndRecord {
     EndState state = EndState::settled;
     UnixTime at;
     core::Usage usage;
-    core::Bill bill;        // at the catalogue's prices
-    Money cost;             // best estimate, for reports
-    Money charge;           // upper end of what is known, for balances
+    core::Bill bill;  // at the catalogue's prices
+    Money cost;       // best estimate, for reports
+    Money charge;     // upper end of what is known, for balances
     std::int64_t charge_tokens = 0;
-    Money overrun;          // (charge − bound)+
+    Money overrun;  // (charge − bound)+
     Money bound;
     std::vector<core::HoldPart> parts;
     Outcome outcome;
@@ -97,7 +97,7 @@ struct EndRecord {
 
 // A call that was refused before any attempt.
 struct RefusalRecord {
-    AttemptHead head;       // ordinal 0 when no attempt was planned
+    AttemptHead head;  // ordinal 0 when no attempt was planned
     std::uint64_t sequence = 0;
     UnixTime at;
     ErrorCode error = ErrorCode::budget_exhausted;
@@ -122,7 +122,8 @@ struct CorrectionRecord {
     std::string actor;
 };
 
-using Record = std::variant<AdmitRecord, DispatchedRecord, EndRecord, RefusalRecord, CorrectionRecord>;
+using Record =
+    std::variant<AdmitRecord, DispatchedRecord, EndRecord, RefusalRecord, CorrectionRecord>;
 
 // Bytes of one record's payload, without the frame. Deterministic.
 void encode(const Record& record, std::string& out);
