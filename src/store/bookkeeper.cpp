@@ -1,0 +1,98 @@
+#include "store/bookkeeper.h"
+
+#include <fmt/core.h>
+#include <sys/statvfs.h>
+
+#include "store/schema.h"
+
+namespace weir::store {
+namespace {
+
+Result<> leave_watermark(const BookkeeperOptions& options) {
+    struct statvfs disk{};
+    if (::statvfs(options.database_path.c_str(), &disk) != 0) return {};
+    const std::uint64_t free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+    if (free_bytes >= options.watermark_bytes) return {};
+    return fail(ErrorCode::io,
+                fmt::format("the disk under {} has {} MB left: the bookkeeper waits, so that calls "
+                            "in flight can end; free space, nothing is lost",
+                            options.database_path, free_bytes >> 20));
+}
+
+}  // namespace
+
+Bookkeeper::Bookkeeper(BookkeeperOptions options, std::unique_ptr<Database> database,
+                       LedgerFold fold)
+    : options_(std::move(options)),
+      database_(std::move(database)),
+      fold_(std::move(fold)),
+      reader_(options_.journal_directory) {}
+
+Result<std::unique_ptr<Bookkeeper>> Bookkeeper::open(BookkeeperOptions options) {
+    Result<Database> opened = open_store(options.database_path);
+    if (!opened) return std::unexpected(std::move(opened).error());
+    auto database = std::make_unique<Database>(std::move(*opened));
+    Result<LedgerFold> fold = LedgerFold::open(*database);
+    if (!fold) return std::unexpected(std::move(fold).error());
+    return std::unique_ptr<Bookkeeper>{
+        new Bookkeeper{std::move(options), std::move(database), std::move(*fold)}};
+}
+
+// Back to the last commit.
+Result<> Bookkeeper::rewind() {
+    Result<std::vector<ledger::Cursor>> cursors = fold_.cursors();
+    if (!cursors) return std::unexpected(std::move(cursors).error());
+    reader_.resume(*cursors);
+    must_rewind_ = false;
+    return {};
+}
+
+Result<std::size_t> Bookkeeper::fold_some(std::size_t limit) {
+    if (Result<> room = leave_watermark(options_); !room) {
+        return std::unexpected(std::move(room).error());
+    }
+    if (must_rewind_) {
+        if (Result<> done = rewind(); !done) return std::unexpected(std::move(done).error());
+    }
+    batch_.clear();
+    const Result<std::size_t> read = reader_.poll(
+        limit, [this](ledger::Record&& record) { batch_.push_back(std::move(record)); });
+    // A bad frame in one segment must not keep the whole records before it, or in other segments,
+    // out of the books.
+    if (!batch_.empty()) {
+        must_rewind_ = true;
+        if (Result<> done = fold_.fold(batch_, reader_.cursors()); !done) {
+            return std::unexpected(std::move(done).error());
+        }
+        must_rewind_ = false;
+    }
+    if (!read) return std::unexpected(read.error());
+    return batch_.size();
+}
+
+Result<std::size_t> Bookkeeper::fold_all() {
+    std::size_t total = 0;
+    for (;;) {
+        Result<std::size_t> some = fold_some(options_.records_a_transaction);
+        if (!some) return some;
+        if (*some == 0) return total;
+        total += *some;
+    }
+}
+
+Result<std::vector<ledger::Cursor>> Bookkeeper::checkpoint() {
+    // What is checkpointed is what was committed: read the place first.
+    Result<std::vector<ledger::Cursor>> cursors = fold_.cursors();
+    if (!cursors) return cursors;
+    Result<Statement> statement = database_->prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!statement) return std::unexpected(std::move(statement).error());
+    Result<bool> row = statement->step();
+    if (!row) return std::unexpected(std::move(row).error());
+    if (*row && statement->integer(0) != 0) {
+        return fail(ErrorCode::io,
+                    "a reader keeps the database from being checkpointed: try again");
+    }
+    return cursors;
+}
+
+}  // namespace weir::store

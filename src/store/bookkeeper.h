@@ -1,0 +1,104 @@
+// The bookkeeper: reads the journal and folds it into the database, with its place in the journal
+// in the same transaction. Whatever stops it (kill -9, full disk, locked file), it goes on from the
+// last commit, and each record counts once.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ledger/journal.h"
+#include "store/ledger_fold.h"
+#include "store/sqlite.h"
+
+namespace weir::store {
+
+struct BookkeeperOptions {
+    std::string database_path;
+    std::string journal_directory;
+    // Left free on the database's disk, which the journal may share (ledger.md J2): below it the
+    // bookkeeper waits, so that calls in flight can still end.
+    std::uint64_t watermark_bytes = 64u << 20;
+    std::size_t records_a_transaction = 8'192;
+};
+
+// Owned by BookkeeperThread, or by whoever folds in the foreground. Thread: one at a time.
+class Bookkeeper {
+ public:
+    // Opens (or creates) the database and stands where its cursors say.
+    // Errors: corrupt, conflict, io: see schema.h.
+    static Result<std::unique_ptr<Bookkeeper>> open(BookkeeperOptions options);
+
+    // Folds at most `limit` records in one transaction; returns how many. 0: nothing new.
+    // Errors: io (disk full or nearly so, busy), corrupt (a bad frame: whole records before it are
+    // folded). Nothing is lost: the next call reads again from the last commit.
+    Result<std::size_t> fold_some(std::size_t limit);
+    // Until nothing new is there.
+    Result<std::size_t> fold_all();
+
+    // Writes all commits through to the disk, and returns the place in the journal that a power cut
+    // can no longer take back: segments behind it are not needed by this reader (ledger.md J6).
+    Result<std::vector<ledger::Cursor>> checkpoint();
+
+    const FoldCounters& counters() const { return fold_.counters(); }
+
+ private:
+    Bookkeeper(BookkeeperOptions options, std::unique_ptr<Database> database, LedgerFold fold);
+    Result<> rewind();
+
+    BookkeeperOptions options_;
+    std::unique_ptr<Database> database_;
+    LedgerFold fold_;
+    ledger::JournalReader reader_;
+    std::vector<ledger::Record> batch_;
+    bool must_rewind_ = true;
+};
+
+// Folds in the background: every 20 ms, and at once when asked. Thread: any may call; the
+// destructor stops and joins.
+class BookkeeperThread {
+ public:
+    // `on_error` is called on the bookkeeper's thread with the first of each row of failures.
+    BookkeeperThread(std::unique_ptr<Bookkeeper> bookkeeper,
+                     std::function<void(const Error&)> on_error);
+    ~BookkeeperThread();
+    BookkeeperThread(const BookkeeperThread&) = delete;
+
+    // Folds what is there, then ends the thread. Idempotent.
+    void stop();
+    void wake();
+    // Returns when everything that was appended to the journal before the call is in the database.
+    // Errors: what kept it from that; shutting_down.
+    Result<> flush();
+    // See Bookkeeper::checkpoint; runs on the bookkeeper's thread.
+    Result<std::vector<ledger::Cursor>> checkpoint();
+    FoldCounters counters() const;
+
+ private:
+    using Task = std::function<void()>;
+    void run();
+    void publish();
+    void work(std::unique_lock<std::mutex>& lock);
+    void run_tasks(std::unique_lock<std::mutex>& lock);
+    bool ask(Task task);
+
+    std::unique_ptr<Bookkeeper> bookkeeper_;
+    std::function<void(const Error&)> on_error_;
+    mutable std::mutex mutex_;
+    std::condition_variable wake_up_;
+    // Guarded by mutex_.
+    std::vector<Task> tasks_;
+    FoldCounters counters_;
+    bool stopping_ = false;
+    bool failing_ = false;
+    bool asked_ = false;
+    std::thread thread_;
+};
+
+}  // namespace weir::store

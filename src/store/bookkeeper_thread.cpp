@@ -1,0 +1,117 @@
+#include <chrono>
+#include <future>
+
+#include "store/bookkeeper.h"
+
+namespace weir::store {
+namespace {
+
+constexpr auto kPeriod = std::chrono::milliseconds{20};
+// After a failure: soon enough to be back quickly, seldom enough not to add to the trouble.
+constexpr auto kRetryPeriod = std::chrono::milliseconds{500};
+
+}  // namespace
+
+BookkeeperThread::BookkeeperThread(std::unique_ptr<Bookkeeper> bookkeeper,
+                                   std::function<void(const Error&)> on_error)
+    : bookkeeper_(std::move(bookkeeper)),
+      on_error_(std::move(on_error)),
+      counters_(bookkeeper_->counters()),
+      thread_([this] { run(); }) {}
+
+BookkeeperThread::~BookkeeperThread() { stop(); }
+
+void BookkeeperThread::stop() {
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+    }
+    wake_up_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void BookkeeperThread::wake() {
+    {
+        const std::lock_guard lock{mutex_};
+        asked_ = true;
+    }
+    wake_up_.notify_all();
+}
+
+bool BookkeeperThread::ask(Task task) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (stopping_) return false;
+        tasks_.push_back(std::move(task));
+    }
+    wake_up_.notify_all();
+    return true;
+}
+
+Result<> BookkeeperThread::flush() {
+    // Shared: the asker may be gone before set_value has returned.
+    const auto promise = std::make_shared<std::promise<Result<>>>();
+    std::future<Result<>> answer = promise->get_future();
+    const bool taken = ask([this, promise] {
+        const Result<std::size_t> folded = bookkeeper_->fold_all();
+        publish();
+        promise->set_value(folded ? Result<>{} : std::unexpected(folded.error()));
+    });
+    if (!taken) return fail(ErrorCode::shutting_down);
+    return answer.get();
+}
+
+Result<std::vector<ledger::Cursor>> BookkeeperThread::checkpoint() {
+    using Answer = Result<std::vector<ledger::Cursor>>;
+    const auto promise = std::make_shared<std::promise<Answer>>();
+    std::future<Answer> answer = promise->get_future();
+    const bool taken = ask([this, promise] { promise->set_value(bookkeeper_->checkpoint()); });
+    if (!taken) return fail(ErrorCode::shutting_down);
+    return answer.get();
+}
+
+FoldCounters BookkeeperThread::counters() const {
+    const std::lock_guard lock{mutex_};
+    return counters_;
+}
+
+// On the bookkeeper's thread, without the lock.
+void BookkeeperThread::publish() {
+    const std::lock_guard lock{mutex_};
+    counters_ = bookkeeper_->counters();
+}
+
+void BookkeeperThread::run() {
+    std::unique_lock lock{mutex_};
+    for (;;) {
+        work(lock);
+        run_tasks(lock);
+        if (stopping_ && tasks_.empty()) return;
+        wake_up_.wait_for(lock, failing_ ? kRetryPeriod : kPeriod,
+                          [this] { return stopping_ || asked_ || !tasks_.empty(); });
+        asked_ = false;
+    }
+}
+
+// One round of folding, outside the lock.
+void BookkeeperThread::work(std::unique_lock<std::mutex>& lock) {
+    const bool was_failing = failing_;
+    lock.unlock();
+    const Result<std::size_t> folded = bookkeeper_->fold_all();
+    if (!folded && !was_failing && on_error_) on_error_(folded.error());
+    lock.lock();
+    failing_ = !folded;
+    counters_ = bookkeeper_->counters();
+}
+
+void BookkeeperThread::run_tasks(std::unique_lock<std::mutex>& lock) {
+    while (!tasks_.empty()) {
+        std::vector<Task> tasks = std::move(tasks_);
+        tasks_.clear();
+        lock.unlock();
+        for (const Task& task : tasks) task();
+        lock.lock();
+    }
+}
+
+}  // namespace weir::store

@@ -1,0 +1,245 @@
+#include "store/budget_rows.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <xxhash.h>
+
+#include "store/json_text.h"
+
+namespace weir::store {
+namespace {
+
+constexpr std::string_view kBlocking[] = {"by_environment", "always", "never"};
+
+std::string conditions_json(const std::vector<core::BudgetCondition>& where) {
+    std::string out = "[";
+    for (std::size_t i = 0; i < where.size(); ++i) {
+        out += i == 0 ? "[" : ",[";
+        append_json_string(out, core::dimension_name(where[i].dimension));
+        out += ',';
+        append_strings(out, where[i].any_of);
+        out += ']';
+    }
+    return out + "]";
+}
+
+std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text) {
+    const nlohmann::json array = nlohmann::json::parse(text, nullptr, false);
+    if (!array.is_array()) return std::nullopt;
+    std::vector<core::BudgetCondition> out;
+    for (const nlohmann::json& pair : array) {
+        if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) return std::nullopt;
+        const auto dimension = core::dimension_named(pair[0].get<std::string>());
+        if (!dimension) return std::nullopt;
+        out.push_back({*dimension, parse_strings(pair[1].dump())});
+    }
+    return out;
+}
+
+// The same set of calls, however its conditions were ordered.
+std::vector<core::BudgetCondition> canonical(std::vector<core::BudgetCondition> where) {
+    for (core::BudgetCondition& condition : where) std::ranges::sort(condition.any_of);
+    std::ranges::sort(where, [](const auto& a, const auto& b) {
+        return std::tie(a.dimension, a.any_of) < std::tie(b.dimension, b.any_of);
+    });
+    return where;
+}
+
+template <class T, std::size_t N, class Name>
+std::optional<T> named(std::string_view text, Name name) {
+    for (std::size_t i = 0; i < N; ++i) {
+        if (name(static_cast<T>(i)) == text) return static_cast<T>(i);
+    }
+    return std::nullopt;
+}
+
+Result<core::BudgetSpec> read_budget(const Statement& row) {
+    core::BudgetSpec spec;
+    spec.id = static_cast<std::uint64_t>(row.integer(0));
+    spec.name = row.string(1);
+    auto where = parse_conditions(row.text(2));
+    const auto unit = named<core::BudgetUnit, 3>(row.text(4), core::budget_unit_name);
+    const auto window = named<core::WindowKind, 6>(row.text(6), core::window_name);
+    const auto blocking = named<core::Blocking, 3>(
+        row.text(8), [](core::Blocking b) { return kBlocking[static_cast<std::size_t>(b)]; });
+    const auto amount = parse_int128(row.text(5));
+    if (!row.is_null(3)) spec.by = core::dimension_named(row.text(3));
+    if (!where || !unit || !window || !blocking || !amount || (!row.is_null(3) && !spec.by)) {
+        return fail(ErrorCode::corrupt, "budget " + spec.name + " in the database is not readable");
+    }
+    spec.where = std::move(*where);
+    spec.unit = *unit;
+    spec.amount = *amount;
+    spec.window = *window;
+    spec.alert_percent = static_cast<int>(row.integer(7));
+    spec.blocking = *blocking;
+    spec.observe = row.integer(9) != 0;
+    spec.version = static_cast<std::uint64_t>(row.integer(10));
+    return spec;
+}
+
+std::string sql_column(core::Dimension d) { return fmt::format("e.{}", core::dimension_name(d)); }
+
+// Parameters: 1, 2 the window in ns; then the values of the conditions in order.
+std::string count_sql(const core::BudgetSpec& spec) {
+    const std::string instance =
+        spec.by ? fmt::format("CASE WHEN {0}='' THEN '(none)' ELSE {0} END", sql_column(*spec.by))
+                : "''";
+    std::string sql = fmt::format(
+        "SELECT {} AS instance,"
+        "sum(e.charge_usd+coalesce(c.usd,0)),sum(e.charge_pico+coalesce(c.pico,0)),"
+        "sum(e.charge_tokens+coalesce(c.tokens,0)),sum(e.ordinal<=1) "
+        "FROM entries e LEFT JOIN (SELECT epoch,worker,seq,ordinal,sum(charge_usd) AS usd,"
+        "sum(charge_pico) AS pico,sum(tokens) AS tokens FROM corrections "
+        "GROUP BY epoch,worker,seq,ordinal) c USING (epoch,worker,seq,ordinal) "
+        "WHERE e.admitted_at>=?1 AND e.admitted_at<?2 AND e.state NOT IN ('open','released')",
+        instance);
+    int parameter = 3;
+    for (const core::BudgetCondition& condition : spec.where) {
+        sql += fmt::format(" AND CASE WHEN {0}='' THEN '(none)' ELSE {0} END IN (",
+                           sql_column(condition.dimension));
+        for (std::size_t i = 0; i < condition.any_of.size(); ++i) {
+            sql += fmt::format("{}?{}", i == 0 ? "" : ",", parameter++);
+        }
+        sql += ')';
+    }
+    return sql + " GROUP BY instance";
+}
+
+std::int64_t ns_of(std::int64_t seconds) {
+    constexpr std::int64_t kMax = INT64_MAX / 1'000'000'000;
+    return seconds > kMax ? INT64_MAX : seconds * 1'000'000'000;
+}
+
+struct Counted {
+    std::string instance;
+    Int128 amount = 0;
+};
+
+Result<std::vector<Counted>> count(Database& database, const core::BudgetSpec& spec,
+                                   core::WindowSpan window) {
+    Result<Statement> rows = database.prepare(count_sql(spec));
+    if (!rows) return std::unexpected(std::move(rows).error());
+    rows->bind(1, ns_of(window.start)).bind(2, ns_of(window.end));
+    int parameter = 3;
+    for (const core::BudgetCondition& condition : spec.where) {
+        for (const std::string& value : condition.any_of) rows->bind(parameter++, value);
+    }
+    std::vector<Counted> out;
+    for (;;) {
+        Result<bool> row = rows->step();
+        if (!row) return std::unexpected(std::move(row).error());
+        if (!*row) return out;
+        Int128 amount = rows->money(1).pico();
+        if (spec.unit == core::BudgetUnit::tokens) amount = rows->integer(3);
+        if (spec.unit == core::BudgetUnit::calls) amount = rows->integer(4);
+        out.push_back({rows->string(0), amount});
+    }
+}
+
+}  // namespace
+
+std::uint64_t budget_id_of(const core::BudgetSpec& spec) {
+    std::string shape;
+    append_json_string(shape, spec.name);
+    shape += conditions_json(canonical(spec.where));
+    shape += spec.by ? core::dimension_name(*spec.by) : "-";
+    shape += '|';
+    shape += core::budget_unit_name(spec.unit);
+    shape += '|';
+    shape += core::window_name(spec.window);
+    // 63 bits: SQLite's integers have a sign.
+    const std::uint64_t id = XXH3_64bits(shape.data(), shape.size()) >> 1;
+    return id == 0 ? 1 : id;
+}
+
+std::string budget_json(const core::BudgetSpec& spec) {
+    std::string out;
+    append_object(out,
+                  {{"id", std::to_string(spec.id)},
+                   {"name", spec.name},
+                   {"where", conditions_json(spec.where)},
+                   {"by", spec.by ? std::string{core::dimension_name(*spec.by)} : ""},
+                   {"unit", std::string{core::budget_unit_name(spec.unit)}},
+                   {"amount", to_string(spec.amount)},
+                   {"window", std::string{core::window_name(spec.window)}},
+                   {"alert_percent", std::to_string(spec.alert_percent)},
+                   {"blocking", std::string{kBlocking[static_cast<std::size_t>(spec.blocking)]}},
+                   {"observe", spec.observe ? "true" : "false"},
+                   {"version", std::to_string(spec.version)}});
+    return out;
+}
+
+Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
+    Result<Statement> rows = database.prepare(
+        "SELECT id,name,conditions,by_dimension,unit,amount,window,alert_percent,blocking,observe,"
+        "version FROM budgets WHERE removed_at IS NULL ORDER BY name");
+    if (!rows) return std::unexpected(std::move(rows).error());
+    std::vector<core::BudgetSpec> out;
+    for (;;) {
+        Result<bool> row = rows->step();
+        if (!row) return std::unexpected(std::move(row).error());
+        if (!*row) return out;
+        Result<core::BudgetSpec> spec = read_budget(*rows);
+        if (!spec) return std::unexpected(std::move(spec).error());
+        out.push_back(std::move(*spec));
+    }
+}
+
+Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
+                      UnixTime at) {
+    Result<Statement> upsert = database.prepare(
+        "INSERT INTO budgets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL) ON CONFLICT (id) DO UPDATE "
+        "SET "
+        "amount=excluded.amount,alert_percent=excluded.alert_percent,blocking=excluded.blocking,"
+        "observe=excluded.observe,version=excluded.version,origin=excluded.origin,removed_at=NULL");
+    if (!upsert) return std::unexpected(std::move(upsert).error());
+    const std::string where = conditions_json(spec.where);
+    std::string amount;
+    upsert->bind(1, static_cast<std::int64_t>(spec.id)).bind(2, spec.name).bind(3, where);
+    if (spec.by) {
+        upsert->bind(4, core::dimension_name(*spec.by));
+    } else {
+        upsert->bind_null(4);
+    }
+    upsert->bind(5, core::budget_unit_name(spec.unit)).bind_int128(6, spec.amount, amount);
+    upsert->bind(7, core::window_name(spec.window)).bind(8, std::int64_t{spec.alert_percent});
+    upsert->bind(9, kBlocking[static_cast<std::size_t>(spec.blocking)]);
+    upsert->bind(10, std::int64_t{spec.observe}).bind(11, static_cast<std::int64_t>(spec.version));
+    upsert->bind(12, origin).bind(13, at.ns);
+    return upsert->run();
+}
+
+Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now) {
+    const core::WindowSpan window = core::window_at(spec.window, now);
+    Result<std::vector<Counted>> counted = count(database, spec, window);
+    if (!counted) return std::unexpected(std::move(counted).error());
+    Result<Statement> known = database.prepare(
+        "SELECT (SELECT settled FROM balances WHERE budget=?1 AND instance=?2 AND window_start=?3 "
+        "AND window_end=?4),(SELECT settled FROM budget_seeds WHERE budget=?1 AND instance=?2 AND "
+        "window_start=?3 AND window_end=?4)");
+    if (!known) return std::unexpected(std::move(known).error());
+    Result<Statement> upsert =
+        database.prepare("INSERT OR REPLACE INTO budget_seeds VALUES (?1,?2,?3,?4,?5)");
+    if (!upsert) return std::unexpected(std::move(upsert).error());
+    for (const Counted& instance : *counted) {
+        for (Statement* statement : {&*known, &*upsert}) {
+            statement->bind(1, static_cast<std::int64_t>(spec.id)).bind(2, instance.instance);
+            statement->bind(3, window.start).bind(4, window.end);
+        }
+        Result<bool> row = known->step();
+        if (!row) return std::unexpected(std::move(row).error());
+        const Int128 folded = known->int128(0);
+        const Int128 seeded = known->int128(1);
+        known->reset();
+        // Sums of what cannot be negative: where the entries say less, corrections were at work.
+        if (instance.amount <= folded + seeded) continue;
+        std::string text;
+        upsert->bind_int128(5, instance.amount - folded, text);
+        if (Result<> done = upsert->run(); !done) return done;
+    }
+    return {};
+}
+
+}  // namespace weir::store

@@ -1,0 +1,25 @@
+// Budget definitions as rows, and what the ledger already knows of a budget that is new.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/budget.h"
+#include "store/sqlite.h"
+
+namespace weir::store {
+
+// Follows from what the budget counts: name, conditions, `by`, unit, window. Never 0.
+std::uint64_t budget_id_of(const core::BudgetSpec& spec);
+// All of it, for the audit log and for people.
+std::string budget_json(const core::BudgetSpec& spec);
+
+Result<std::vector<core::BudgetSpec>> read_budgets(Database& database);
+Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
+                      UnixTime at);
+
+// Brings the balances of the window that is open at `now` up to what the entries say, where they
+// say more (ledger.md W3). Calls in flight are not counted. Inside the caller's transaction.
+Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now);
+
+}  // namespace weir::store
