@@ -1,0 +1,136 @@
+#include "gateway/answer.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "gateway/arrival.h"
+
+namespace weir::gateway {
+namespace {
+
+std::string quantity_text(core::BudgetUnit unit, Int128 quantity) {
+    return unit == core::BudgetUnit::usd ? Money::from_pico(quantity).to_usd()
+                                         : to_string(quantity);
+}
+
+std::string resets_text(core::WindowSpan window) {
+    if (window.end == std::numeric_limits<std::int64_t>::max()) return {};
+    return to_rfc3339(UnixTime::from_seconds(window.end));
+}
+
+// "ticket; remaining=0.41; resets=2026-12-01T00:00:00Z"
+void append_budget_field(std::string& out, const CallNotes& notes) {
+    const core::Verdict& decision = notes.decision;
+    if (!decision.telling || *decision.telling >= decision.parts.size()) return;
+    const core::HoldPart& part = decision.parts[*decision.telling];
+    Int128 own = part.held;
+    if (notes.settlement && part.unit == core::BudgetUnit::usd)
+        own = notes.settlement->charge.pico();
+    Int128 remaining = part.amount - part.settled - part.others_held - own;
+    out.append("x-weir-budget: ").append(budget_name(*notes.policy, part.budget_id));
+    out.append("; remaining=").append(quantity_text(part.unit, std::max<Int128>(remaining, 0)));
+    if (auto resets = resets_text(part.window); !resets.empty())
+        out.append("; resets=").append(resets);
+    out.append("\r\n");
+}
+
+void append_dimensions(std::string& out, std::string_view name,
+                       const std::vector<core::Dimension>& dimensions) {
+    if (dimensions.empty()) return;
+    out.append(name).append(": ");
+    for (std::size_t i = 0; i < dimensions.size(); ++i) {
+        if (i > 0) out.append(", ");
+        out.append(core::dimension_name(dimensions[i]));
+    }
+    out.append("\r\n");
+}
+
+void append_attribution_fields(std::string& out, const CallNotes& notes) {
+    if (notes.attribution == nullptr || notes.policy == nullptr) return;
+    bool any = false;
+    for (core::Dimension d : notes.policy->expected) {
+        if (!notes.attribution->of(d).empty()) continue;
+        out.append(any ? ", " : "x-weir-missing: ").append(core::dimension_name(d));
+        any = true;
+    }
+    if (any) out.append("\r\n");
+    append_dimensions(out, "x-weir-ignored", notes.attribution->ignored);
+    if (const auto& t = notes.attribution->of(core::Dimension::trajectory); !t.empty()) {
+        codec::append_field(out, "x-weir-trajectory", t);
+    }
+}
+
+}  // namespace
+
+std::string_view budget_name(const core::Policy& policy, std::uint64_t id) {
+    auto at = std::ranges::find(policy.budgets, id, &core::BudgetSpec::id);
+    return at == policy.budgets.end() ? std::string_view{"(removed)"} : std::string_view{at->name};
+}
+
+void append_weir_fields(std::string& out, const CallNotes& notes) {
+    if (!notes.id.is_null()) out.append("x-weir-call-id: ").append(notes.id.text()).append("\r\n");
+    if (!notes.model.empty()) codec::append_field(out, "x-weir-model", notes.model);
+    if (!notes.provider.empty()) codec::append_field(out, "x-weir-provider", notes.provider);
+    if (notes.attempts > 0) {
+        codec::append_field(out, "x-weir-attempts", static_cast<std::uint64_t>(notes.attempts));
+    }
+    if (notes.settlement) {
+        out.append("x-weir-cost-usd: ").append(notes.settlement->cost.to_usd());
+        if (notes.settlement->unpriced) out.append("; unpriced");
+        out.append("\r\n");
+    }
+    append_budget_field(out, notes);
+    append_attribution_fields(out, notes);
+}
+
+void append_answer_head(std::string& out, const codec::ResponseHead& provider,
+                        const CallNotes& notes) {
+    codec::append_status_line(out, provider.status);
+    for (const auto& field : provider.fields) {
+        if (!answers_through(field.name)) continue;
+        out.append(field.name).append(": ").append(field.value).append("\r\n");
+    }
+    append_weir_fields(out, notes);
+}
+
+Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool head_only) {
+    std::string id = notes.id.is_null() ? std::string{} : notes.id.text();
+    std::optional<provider::RefusalFigures> figures;
+    if (notes.policy != nullptr) figures = refusal_figures(notes.decision, *notes.policy);
+    provider::ErrorAnswer answer =
+        provider::error_answer(notes.dialect, error, id, figures ? &*figures : nullptr);
+    Refusal out;
+    out.status = answer.status;
+    codec::append_status_line(out.head, answer.status);
+    codec::append_field(out.head, "content-type", "application/json");
+    for (const auto& [name, value] : answer.headers) codec::append_field(out.head, name, value);
+    if (error.code() == ErrorCode::upgrade_required) out.head.append("upgrade: HTTP/1.1\r\n");
+    append_weir_fields(out.head, notes);
+    codec::append_field(out.head, "content-length", std::uint64_t{answer.body.size()});
+    if (close) out.head.append("connection: close\r\n");
+    out.head.append("\r\n");
+    if (!head_only) out.body = std::move(answer.body);
+    return out;
+}
+
+std::optional<provider::RefusalFigures> refusal_figures(const core::Verdict& verdict,
+                                                        const core::Policy& policy) {
+    if (!verdict.telling || *verdict.telling >= verdict.parts.size()) return std::nullopt;
+    const core::HoldPart& part = verdict.parts[*verdict.telling];
+    if (!part.refused) return std::nullopt;
+    provider::RefusalFigures figures;
+    figures.budget = budget_name(policy, part.budget_id);
+    figures.scope = part.instance;
+    if (part.unit == core::BudgetUnit::usd) {
+        figures.used = Money::from_pico(part.settled);
+        figures.held = Money::from_pico(part.others_held);
+        figures.amount = Money::from_pico(part.amount);
+    }
+    figures.resets_at = resets_text(part.window);
+    figures.what_to_do = figures.resets_at.empty()
+                             ? "Ask the budget's owner to raise it."
+                             : "Wait until it resets, or ask the budget's owner to raise it.";
+    return figures;
+}
+
+}  // namespace weir::gateway

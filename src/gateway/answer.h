@@ -1,0 +1,55 @@
+// What the client gets besides the provider's own bytes: Weir's headers (product.md §3.13),
+// refusals in its dialect, and the two small documents of the data listener. Pure: appends to
+// strings.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "codec/http1.h"
+#include "core/attribution.h"
+#include "core/budget.h"
+#include "core/policy.h"
+#include "gateway/hold.h"
+#include "provider/provider.h"
+
+namespace weir::gateway {
+
+// What Weir's headers say of a call; filled as the call goes.
+struct CallNotes {
+    CallId id;
+    core::Dialect dialect = core::Dialect::openai_chat;
+    std::string model;
+    std::string provider;
+    int attempts = 0;
+    const core::Attribution* attribution = nullptr;
+    const core::Policy* policy = nullptr;
+    core::Verdict decision;                // the latest
+    std::optional<Settlement> settlement;  // where known before the head goes out
+};
+
+// "x-weir-…" fields. Only budgets that the caller's key may see are named: its own team's.
+void append_weir_fields(std::string& out, const CallNotes& notes);
+
+// Status line, the provider's fields that may pass, Weir's; framing and the blank line are the
+// caller's to add.
+void append_answer_head(std::string& out, const codec::ResponseHead& provider,
+                        const CallNotes& notes);
+
+// A whole refusal: head and body. `close`: the connection cannot go on.
+struct Refusal {
+    std::string head;
+    std::string body;
+    int status = 0;
+};
+Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool head_only);
+
+// The figures of the refusing budget, for the body; nullopt where no budget refused.
+std::optional<provider::RefusalFigures> refusal_figures(const core::Verdict& verdict,
+                                                        const core::Policy& policy);
+
+std::string_view budget_name(const core::Policy& policy, std::uint64_t id);
+
+}  // namespace weir::gateway

@@ -1,0 +1,170 @@
+#include "gateway/arrival.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/attribute.h"
+#include "core/identify.h"
+
+namespace weir::gateway {
+namespace {
+
+using codec::equals_ignore_case;
+
+// Never sent on (product.md §3.11): what belongs to this hop, to Weir, or to the client's own
+// network.
+constexpr std::array<std::string_view, 24> kKept{
+    "host",
+    "content-length",
+    "expect",
+    "accept-encoding",
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-real-ip",
+    "via",
+    "baggage",
+    "traceparent",
+    "tracestate",
+    "content-encoding",
+    "upgrade",
+    "cf-connecting-ip",
+    "true-client-ip",
+};
+
+constexpr std::array<std::string_view, 4> kCredentials{"authorization", "x-api-key", "api-key",
+                                                       "x-goog-api-key"};
+
+constexpr std::array<std::string_view, 8> kNotAnswered{
+    "content-length", "content-encoding",          "set-cookie", "set-cookie2",
+    "alt-svc",        "strict-transport-security", "trailer",    "report-to",
+};
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& list) {
+    return std::ranges::any_of(list,
+                               [&](std::string_view x) { return equals_ignore_case(x, name); });
+}
+
+bool has_prefix(std::string_view name, std::string_view prefix) {
+    return name.size() > prefix.size() && equals_ignore_case(name.substr(0, prefix.size()), prefix);
+}
+
+std::string_view without_bearer(std::string_view value) {
+    constexpr std::string_view kBearer = "bearer ";
+    if (value.size() > kBearer.size() &&
+        equals_ignore_case(value.substr(0, kBearer.size()), kBearer)) {
+        value.remove_prefix(kBearer.size());
+        while (value.starts_with(' ')) value.remove_prefix(1);
+    }
+    return value;
+}
+
+bool is_kept(std::string_view name) {
+    return codec::is_hop_by_hop(name) || has_prefix(name, "x-weir-") || is_one_of(name, kKept) ||
+           has_prefix(name, "proxy-") || core::is_attribution_header(name);
+}
+
+void append_credential(std::string& out, const core::ProviderRecord& provider) {
+    if (provider.key.empty()) return;
+    switch (provider.auth) {
+        case core::AuthStyle::bearer:
+            out.append("authorization: Bearer ").append(provider.key.reveal()).append("\r\n");
+            break;
+        case core::AuthStyle::x_api_key:
+            out.append("x-api-key: ").append(provider.key.reveal()).append("\r\n");
+            break;
+        case core::AuthStyle::api_key:
+            out.append("api-key: ").append(provider.key.reveal()).append("\r\n");
+            break;
+        case core::AuthStyle::none:
+            break;
+    }
+}
+
+void append_host(std::string& out, const core::ProviderRecord& provider) {
+    bool literal6 = provider.host.contains(':');
+    out.append(literal6 ? "host: [" : "host: ").append(provider.host).append(literal6 ? "]" : "");
+    if (provider.port != (provider.tls ? 443 : 80))
+        out.append(":").append(std::to_string(provider.port));
+    out.append("\r\n");
+}
+
+}  // namespace
+
+Arrival read_arrival(const codec::RequestHead& head) {
+    Arrival arrival;
+    std::string_view target = head.origin;
+    auto question = target.find('?');
+    arrival.path = target.substr(0, question);
+    if (question != std::string_view::npos) arrival.query = target.substr(question);
+    constexpr std::string_view kTags = "/t/";
+    if (arrival.path.starts_with(kTags)) {
+        auto end = arrival.path.find('/', kTags.size());
+        arrival.url_tags = arrival.path.substr(kTags.size(), end - kTags.size());
+        arrival.path = end == std::string_view::npos ? "/" : arrival.path.substr(end);
+    }
+    arrival.include = head.find("x-weir-include");
+
+    std::string_view own = head.find("x-weir-key");
+    std::string_view first;
+    for (std::string_view name : kCredentials) {
+        std::string_view value = without_bearer(head.find(name));
+        if (value.empty()) continue;
+        if (first.empty()) first = value;
+        if (own.empty() && core::parse_key(value)) {
+            arrival.key = value;
+            return arrival;
+        }
+    }
+    arrival.key = own.empty() ? first : own;
+    arrival.own_credential = !own.empty() && !first.empty() && !core::parse_key(first);
+    return arrival;
+}
+
+core::Dialect dialect_of(const Arrival& arrival, const codec::RequestHead& head) {
+    if (arrival.path.contains("/messages") || head.find("anthropic-version").data() != nullptr) {
+        return core::Dialect::anthropic;
+    }
+    if (arrival.path.contains("/responses")) return core::Dialect::openai_responses;
+    if (arrival.path.contains("/embeddings")) return core::Dialect::openai_embeddings;
+    return core::Dialect::openai_chat;
+}
+
+void append_upstream_head(std::string& out, const codec::RequestHead& client,
+                          const UpstreamHead& to) {
+    const auto& provider = *to.provider;
+    out.append(to.method).append(" ").append(provider.path_prefix).append(to.path).append(to.query);
+    out.append(" HTTP/1.1\r\n");
+    append_host(out, provider);
+    if (!to.own_credential) append_credential(out, provider);
+    bool named = client.find("connection").data() != nullptr;
+    for (const auto& field : client.fields) {
+        if (to.own_credential && is_one_of(field.name, kCredentials)) {
+            // falls through to be sent as it came
+        } else if (is_kept(field.name)) {
+            continue;
+        } else if (named && codec::connection_names(client.fields, field.name)) {
+            continue;
+        }
+        out.append(field.name).append(": ").append(field.value).append("\r\n");
+    }
+    out.append("accept-encoding: identity\r\n");
+    if (to.has_body) codec::append_field(out, "content-length", std::uint64_t{to.body_bytes});
+    out.append("\r\n");
+}
+
+bool answers_through(std::string_view name) {
+    return !codec::is_hop_by_hop(name) && !is_one_of(name, kNotAnswered) &&
+           !has_prefix(name, "x-weir-");
+}
+
+}  // namespace weir::gateway

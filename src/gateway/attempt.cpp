@@ -1,0 +1,286 @@
+#include "gateway/attempt.h"
+
+#include <algorithm>
+
+#include "core/attribute.h"
+#include "gateway/relay.h"
+
+namespace weir::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+bool is_free(const PreparedCall& call) { return call.endpoint.fate == provider::Fate::free; }
+
+std::int64_t microseconds(Duration d) { return d.count() / 1000; }
+
+// A blocking budget of dollars cannot admit what has no price (product.md §3.7).
+bool some_budget_blocks_usd(const core::Policy& policy) {
+    return std::ranges::any_of(policy.budgets, [](const core::BudgetSpec& b) {
+        return b.unit == core::BudgetUnit::usd && b.blocking != core::Blocking::never && !b.observe;
+    });
+}
+
+Result<core::Quote> quote_call(const PreparedCall& call, const core::Target& target) {
+    core::Quote none;
+    if (is_free(call)) return none;
+    bool governed = !call.arrival.own_credential && !target.provider->free;
+    if (target.price == nullptr) {
+        if (governed && some_budget_blocks_usd(*call.policy)) {
+            return fail(ErrorCode::unpriced_model,
+                        "The model '" + target.model +
+                            "' has no price, so a blocking budget cannot "
+                            "admit it: add one with `weir prices import`, or declare it free.");
+        }
+        none.input_bound = static_cast<std::int64_t>(call.body.size());
+        none.max_output = call.shape.max_output.value_or(call.policy->limits.default_max_output);
+        none.token_bound = none.input_bound + none.max_output;
+        return none;
+    }
+    core::BoundInput in;
+    in.shape = &call.shape;
+    // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
+    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size());
+    in.default_max_output = call.policy->limits.default_max_output;
+    in.overhead_tokens = 1024;  // priming and tool system prompts (wire.md §5.3), generously
+    auto quoted = core::quote(*target.price, in);
+    if (quoted && !governed) quoted->bound = {};
+    return quoted;
+}
+
+ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
+                                const codec::RequestHead& head, const core::Target& target,
+                                std::uint16_t ordinal) {
+    ledger::AdmitRecord admit;
+    admit.head.id = {call.id, ordinal};
+    admit.head.admitted_at = road.treasury.now();
+    admit.head.endpoint = call.endpoint.endpoint;
+    admit.head.stream = call.shape.stream;
+    admit.head.attribution = call.attribution;
+    admit.head.asked_model = call.shape.model;
+    admit.head.provider = target.provider->name;
+    admit.head.model = target.model;
+    admit.head.price_id = target.price_id;
+    admit.head.book_hash = call.policy->prices->hash();
+    admit.head.price_vendor = target.provider->price_vendor;
+    admit.head.provisional_price = target.provisional;
+    admit.head.local_free = target.provider->free;
+    admit.client_address = call.client_address;
+    admit.user_agent = head.find("user-agent").substr(0, 200);
+    return admit;
+}
+
+// The body that goes out: the client's own bytes, or a copy with the few spans that must change.
+std::string_view outgoing_body(const PreparedCall& call, const core::Target& target, bool inject,
+                               std::string& storage) {
+    provider::Rewrite change;
+    if (target.model_changed) change.model = target.model;
+    change.inject_include_usage = inject;
+    change.strip_weir_metadata = !call.shape.weir_metadata.empty();
+    if (!change.model && !inject && !change.strip_weir_metadata) return call.body;
+    storage = provider::rewrite(call.body, call.shape, target.provider->quirks, change);
+    return storage;
+}
+
+bool needs_injection(const PreparedCall& call, const core::Target& target) {
+    bool has_chunk = call.shape.endpoint == core::Endpoint::chat_completions ||
+                     call.shape.endpoint == core::Endpoint::completions;
+    return has_chunk && call.shape.stream && !call.shape.include_usage &&
+           target.provider->quirks.stream_options && !target.provider->quirks.usage_on_finish_chunk;
+}
+
+http::ExchangeTimeouts timeouts(const core::Limits& limits) {
+    return {.write = milliseconds{limits.idle_timeout_ms},
+            .first_byte = milliseconds{limits.first_byte_timeout_ms},
+            .idle = milliseconds{limits.idle_timeout_ms}};
+}
+
+AttemptOutcome failed(Error error, bool stale = false) {
+    AttemptOutcome outcome;
+    outcome.error = std::move(error);
+    outcome.stale = stale;
+    return outcome;
+}
+
+AttemptOutcome answered_call(bool keep_alive) {
+    AttemptOutcome outcome;
+    outcome.answered = true;
+    outcome.keep_alive = keep_alive;
+    return outcome;
+}
+
+ledger::Outcome failure(ledger::Outcome outcome, const Error& error) {
+    outcome.has_error = true;
+    outcome.error = error.code();
+    outcome.error_text = error.message();
+    outcome.http_status = error.info().http_status;
+    return outcome;
+}
+
+// What an attempt needs once it was admitted; kept together so that the road reads in one piece.
+struct Dispatch {
+    Road& road;
+    http::ServerConnection& client;
+    const PreparedCall& call;
+    const core::Target& target;
+    Hold& hold;
+    CallNotes& notes;
+    bool fresh = false;
+};
+
+runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
+    const core::Limits& limits = d.call.policy->limits;
+    const auto& provider = *d.target.provider;
+    runtime::Address address{provider.host, provider.port, provider.tls, provider.verify_tls,
+                             provider.ca_file};
+    ledger::Outcome outcome;
+    outcome.request_bytes = static_cast<std::int64_t>(d.call.body.size());
+    MonoTime begun = d.road.clock.mono_now();
+    milliseconds connect_timeout{limits.connect_timeout_ms};
+    auto connection = d.fresh ? co_await d.road.pool.dial(address, connect_timeout)
+                              : co_await d.road.pool.acquire(address, connect_timeout);
+    if (!connection) {
+        d.hold.release(failure(std::move(outcome), connection.error()));
+        co_return failed(connection.error());
+    }
+    http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection), timeouts(limits));
+    bool inject = needs_injection(d.call, d.target);
+    std::string storage;
+    std::string_view body = outgoing_body(d.call, d.target, inject, storage);
+    std::string head;
+    head.reserve(1024);
+    const auto& client_head = d.client.head();
+    append_upstream_head(head, client_head,
+                         {.method = client_head.method,
+                          .provider = &provider,
+                          .path = d.call.endpoint.upstream_path,
+                          .query = d.call.arrival.query,
+                          .own_credential = d.call.arrival.own_credential,
+                          .has_body = client_head.method == "POST",
+                          .body_bytes = body.size()});
+    if (auto marked = d.hold.mark_dispatched(); !marked) {
+        d.hold.release(failure(std::move(outcome), marked.error()));
+        co_return failed(marked.error());
+    }
+    MonoTime sent = d.road.clock.mono_now();
+    outcome.connect_us = microseconds(sent - begun);
+    auto written = co_await exchange.send(head, body);
+    if (!written) {
+        // A body that was not fully written is the one proof that nothing was generated.
+        bool stale = exchange.reused();
+        d.hold.release(failure(std::move(outcome), written.error()));
+        co_return failed(written.error(), stale);
+    }
+    auto meter = provider::make_meter(d.call.endpoint.endpoint, provider.quirks, d.call.shape);
+    RelayContext context{.road = d.road,
+                         .client = d.client,
+                         .call = d.call,
+                         .target = d.target,
+                         .exchange = exchange,
+                         .meter = *meter,
+                         .hold = d.hold,
+                         .notes = d.notes,
+                         .outcome = outcome,
+                         .sent = sent,
+                         .strip_injected_usage = inject,
+                         .client_minor_1 = client_head.minor == 1,
+                         .client_keep_alive = client_head.keep_alive};
+    exchange.watch(d.client.stream());
+    auto answered = co_await exchange.read_head(false);
+    if (!answered && answered.error().code() == ErrorCode::client_gone) {
+        context.client_gone = true;
+        exchange.unwatch();
+        co_await drain_answer(context);
+        co_return answered_call(false);
+    }
+    outcome.first_byte_us = microseconds(d.road.clock.mono_now() - sent);
+    if (!answered) {
+        bool stale = exchange.reused() && !exchange.answer_begun() &&
+                     answered.error().code() == ErrorCode::provider_reset;
+        d.hold.unknown({}, failure(std::move(outcome), answered.error()));
+        co_return failed(answered.error(), stale);
+    }
+    outcome.provider_status = exchange.head().status;
+    bool keep_alive = co_await relay_answer(context);
+    co_return answered_call(keep_alive);
+}
+
+}  // namespace
+
+void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHead& head,
+                    const Error& error, int http_status, const core::Verdict* verdict) {
+    ledger::RefusalRecord refusal;
+    refusal.head.id = {call.id, 0};
+    refusal.head.admitted_at = road.treasury.now();
+    refusal.head.endpoint = call.endpoint.endpoint;
+    refusal.head.stream = call.shape.stream;
+    refusal.head.attribution = call.attribution;
+    refusal.head.asked_model = call.shape.model;
+    if (!call.plan.targets.empty()) {
+        const auto& target = call.plan.targets.front();
+        refusal.head.provider = target.provider->name;
+        refusal.head.model = target.model;
+        refusal.head.price_id = target.price_id;
+    }
+    refusal.at = refusal.head.admitted_at;
+    refusal.error = error.code();
+    refusal.message = error.message();
+    refusal.http_status = http_status;
+    refusal.client_address = call.client_address;
+    refusal.user_agent = head.find("user-agent").substr(0, 200);
+    if (verdict != nullptr) {
+        refusal.sequence = verdict->sequence;
+        refusal.parts = verdict->parts;
+    }
+    if (!call.plan.targets.empty()) {
+        if (auto quoted = quote_call(call, call.plan.targets.front())) {
+            refusal.bound = quoted->bound;
+            refusal.input_bound = quoted->input_bound;
+            refusal.max_output = quoted->max_output;
+        }
+    }
+    // A refusal that cannot be written costs nobody money; the caller's answer stands.
+    (void)road.journal.append(ledger::Record{std::move(refusal)});
+}
+
+runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client,
+                                      const PreparedCall& call, AttemptInput input,
+                                      CallNotes& notes) {
+    const core::Target& target = *input.target;
+    notes.model = target.model;
+    notes.provider = target.provider->name;
+    if (!target.model.empty() && !core::model_allowed(*call.key, call.shape.model) &&
+        !core::model_allowed(*call.key, target.model)) {
+        co_return failed(Error{ErrorCode::model_not_allowed});
+    }
+    auto quote = quote_call(call, target);
+    if (!quote) co_return failed(quote.error());
+
+    core::ReserveRequest request;
+    request.attribution = &call.attribution;
+    request.provider = target.provider->name;
+    request.model = target.model;
+    request.environment_is_lenient = core::environment_is_lenient(*call.policy, call.attribution);
+    request.usd_bound = quote->bound;
+    request.token_bound = quote->token_bound;
+    request.first_attempt = input.ordinal == 1;
+
+    auto draft = draft_admit(road, call, client.head(), target, input.ordinal);
+    request.now = draft.head.admitted_at;
+    core::Verdict verdict;
+    auto hold = is_free(call) ? Hold::admit_free(road, std::move(draft), call.policy->prices)
+                              : Hold::admit(road, std::move(draft), *quote, request,
+                                            call.policy->prices, verdict);
+    notes.decision = std::move(verdict);
+    if (!hold) co_return failed(hold.error());
+    ++notes.attempts;
+    co_return co_await dispatch({.road = road,
+                                 .client = client,
+                                 .call = call,
+                                 .target = target,
+                                 .hold = *hold,
+                                 .notes = notes,
+                                 .fresh = input.fresh_connection});
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,34 @@
+// One try at one target: bound → admit → record → dial → dispatched → send → relay → settle.
+#pragma once
+
+#include <optional>
+
+#include "gateway/answer.h"
+#include "gateway/hold.h"
+#include "gateway/prepared_call.h"
+
+namespace weir::gateway {
+
+struct AttemptOutcome {
+    bool answered = false;    // the client has its answer, or is gone
+    bool keep_alive = false;  // of the client's connection, if answered
+    bool stale = false;       // a reused connection failed before its first byte: try a fresh one
+    std::optional<Error> error;  // if not answered
+};
+
+struct AttemptInput {
+    const core::Target* target = nullptr;
+    std::uint16_t ordinal = 1;
+    bool fresh_connection = false;
+};
+
+// `notes` takes what the answer's headers, or a refusal, will say.
+runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client,
+                                      const PreparedCall& call, AttemptInput input,
+                                      CallNotes& notes);
+
+// Writes down a call that was refused before, or at, an attempt's admission.
+void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHead& head,
+                    const Error& error, int http_status, const core::Verdict* verdict);
+
+}  // namespace weir::gateway

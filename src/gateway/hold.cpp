@@ -1,0 +1,147 @@
+#include "gateway/hold.h"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace weir::gateway {
+namespace {
+
+ErrorCode refusal_code(core::VerdictKind kind) {
+    switch (kind) {
+        case core::VerdictKind::busy:
+            return ErrorCode::budget_busy;
+        case core::VerdictKind::exhausted:
+            return ErrorCode::budget_exhausted;
+        case core::VerdictKind::too_large:
+            return ErrorCode::call_exceeds_budget;
+        case core::VerdictKind::admitted:
+            break;
+    }
+    return ErrorCode::internal;
+}
+
+std::int64_t tokens_of(const core::Usage& usage) {
+    std::int64_t sum = 0;
+    for (const auto& line : usage.lines) sum += line.input_total() + line.output_total();
+    return sum;
+}
+
+}  // namespace
+
+Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const core::Quote& quote,
+                         const core::ReserveRequest& request,
+                         std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict) {
+    if (auto reserved = road.treasury.reserve(request, verdict); !reserved) {
+        return std::unexpected(reserved.error());
+    }
+    if (verdict.kind != core::VerdictKind::admitted) return fail(refusal_code(verdict.kind));
+    draft.sequence = verdict.sequence;
+    draft.bound = quote.bound;
+    draft.input_bound = quote.input_bound;
+    draft.max_output = quote.max_output;
+    draft.parts = verdict.parts;
+    auto hold = write_admit(road, std::move(draft), std::move(book), quote.token_bound);
+    if (!hold) road.treasury.release(verdict.parts);
+    return hold;
+}
+
+Result<Hold> Hold::admit_free(Road& road, ledger::AdmitRecord draft,
+                              std::shared_ptr<const core::PriceBook> book) {
+    return write_admit(road, std::move(draft), std::move(book), 0);
+}
+
+Result<Hold> Hold::write_admit(Road& road, ledger::AdmitRecord admit,
+                               std::shared_ptr<const core::PriceBook> book,
+                               std::int64_t token_bound) {
+    ledger::Record record{std::move(admit)};
+    auto written = road.journal.append(record);
+    if (written && road.durability == Durability::sync) written = road.journal.sync();
+    if (!written) return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
+    ++road.counters.attempts;
+    return Hold{road, std::move(record), std::move(book), token_bound};
+}
+
+Hold::~Hold() {
+    if (road_ == nullptr) return;
+    ledger::Outcome outcome;
+    outcome.has_error = true;
+    outcome.error = dispatched_ ? ErrorCode::internal : ErrorCode::shutting_down;
+    outcome.error_text = "the attempt was dropped before its end";
+    end(dispatched_ ? ledger::EndState::unknown : ledger::EndState::released, {},
+        std::move(outcome));
+}
+
+Result<> Hold::mark_dispatched() {
+    auto written = road_->journal.append(
+        ledger::DispatchedRecord{admitted().head.id, road_->clock.unix_now()});
+    if (written && road_->durability == Durability::sync) written = road_->journal.sync();
+    if (!written) return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
+    dispatched_ = true;
+    return {};
+}
+
+void Hold::release(ledger::Outcome outcome) {
+    end(ledger::EndState::released, {}, std::move(outcome));
+}
+
+Settlement Hold::settle(core::Usage usage, ledger::Outcome outcome) {
+    return end(ledger::EndState::settled, std::move(usage), std::move(outcome));
+}
+
+Settlement Hold::unknown(core::Usage usage, ledger::Outcome outcome) {
+    return end(ledger::EndState::unknown, std::move(usage), std::move(outcome));
+}
+
+Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome outcome) {
+    Road& road = *std::exchange(road_, nullptr);
+    auto& admit = std::get<ledger::AdmitRecord>(record_);
+    ledger::EndRecord end;
+    end.state = state;
+    end.at = road.clock.unix_now();
+    end.bound = admit.bound;
+    bool counts = state != ledger::EndState::released;
+    if (counts && !admit.head.local_free) {
+        end.bill = core::rate(*book_, admit.head.price_vendor, admit.head.model, usage,
+                              admit.head.admitted_at);
+    }
+    bool proven = state == ledger::EndState::settled && usage.is_exact() && !end.bill.unpriced;
+    if (usage.completeness == core::Completeness::none && state == ledger::EndState::settled) {
+        proven = true;  // a free endpoint, or an answer that is known to bill nothing
+    }
+    end.cost = end.bill.total;
+    end.charge = proven || !counts ? end.cost : std::max(end.cost, admit.bound);
+    end.charge_tokens =
+        proven || !counts ? tokens_of(usage) : std::max(tokens_of(usage), token_bound_);
+    if (end.charge > admit.bound) end.overrun = end.charge - admit.bound;
+    end.usage = std::move(usage);
+    end.outcome = std::move(outcome);
+    end.head = std::move(admit.head);
+    end.parts = std::move(admit.parts);
+    if (state == ledger::EndState::unknown) ++road.counters.unknown;
+
+    Settlement settlement{end.cost, end.charge, end.bill.unpriced};
+    core::SettleAmounts amounts{end.charge, end.charge_tokens};
+    ledger::Record record{std::move(end)};
+    auto written = road.journal.append(record);
+    if (written && road.durability == Durability::sync) written = road.journal.sync();
+    auto& ended = std::get<ledger::EndRecord>(record);
+    if (!written) {
+        // Money is freed only by what is written: the hold stays until a restart ends it.
+        ++road.counters.unledgered_ends;
+        spdlog::error("ledger: the end of {} could not be written, its hold stays: {}",
+                      ended.head.id.text(), written.error().detail());
+        return settlement;
+    }
+    if (counts) {
+        road.treasury.settle(ended.parts, amounts);
+    } else {
+        road.treasury.release(ended.parts);
+    }
+    if (!ended.overrun.is_zero()) {
+        spdlog::warn("ledger: {} was billed ${} above its bound", ended.head.id.text(),
+                     ended.overrun.to_usd());
+    }
+    return settlement;
+}
+
+}  // namespace weir::gateway

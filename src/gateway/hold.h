@@ -1,0 +1,79 @@
+// One attempt's money: reserved in memory, written to the journal, and ended exactly once.
+//
+//   admit → (release | dispatched → settle | dispatched → unknown)
+//
+// A Hold that is dropped without an end ends itself: undispatched it is released, dispatched it
+// becomes unknown and keeps its bound (ledger.md L6). Owner: the attempt. Thread: its loop.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "core/price.h"
+#include "gateway/road.h"
+#include "ledger/record.h"
+
+namespace weir::gateway {
+
+// What an ended attempt came to, as the answer's headers tell it.
+struct Settlement {
+    Money cost;
+    Money charge;
+    bool unpriced = false;
+};
+
+class Hold {
+ public:
+    // Reserves across all matching budgets and writes the admit record. `verdict` is filled either
+    // way. Errors: budget_busy, budget_exhausted, call_exceeds_budget, too_many_trajectories (then
+    // nothing is held and a refusal is to be written by the caller), ledger_unavailable.
+    static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, const core::Quote& quote,
+                              const core::ReserveRequest& request,
+                              std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict);
+    // A call that bills nothing (a count, a list of models): in the ledger, against no budget.
+    static Result<Hold> admit_free(Road& road, ledger::AdmitRecord draft,
+                                   std::shared_ptr<const core::PriceBook> book);
+    Hold(Hold&& other) noexcept
+        : road_(std::exchange(other.road_, nullptr)),
+          record_(std::move(other.record_)),
+          book_(std::move(other.book_)),
+          token_bound_(other.token_bound_),
+          dispatched_(other.dispatched_) {}
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+    // Written after connect, before the first byte. Errors: ledger_unavailable.
+    Result<> mark_dispatched();
+    bool is_dispatched() const { return dispatched_; }
+
+    // Never sent, or proven unbilled.
+    void release(ledger::Outcome outcome);
+    // The provider's usage. Where it is not exact the bound stays charged until proof.
+    Settlement settle(core::Usage usage, ledger::Outcome outcome);
+    // Sent, and nobody knows what it cost. `usage` is what was seen, for the estimate.
+    Settlement unknown(core::Usage usage, ledger::Outcome outcome);
+
+    const ledger::AttemptHead& head() const { return admitted().head; }
+    const std::vector<core::HoldPart>& parts() const { return admitted().parts; }
+
+ private:
+    Hold(Road& road, ledger::Record record, std::shared_ptr<const core::PriceBook> book,
+         std::int64_t token_bound)
+        : road_(&road),
+          record_(std::move(record)),
+          book_(std::move(book)),
+          token_bound_(token_bound) {}
+    const ledger::AdmitRecord& admitted() const { return std::get<ledger::AdmitRecord>(record_); }
+    static Result<Hold> write_admit(Road& road, ledger::AdmitRecord admit,
+                                    std::shared_ptr<const core::PriceBook> book,
+                                    std::int64_t token_bound);
+    Settlement end(ledger::EndState state, core::Usage usage, ledger::Outcome outcome);
+
+    Road* road_;             // nullptr: moved from, or ended
+    ledger::Record record_;  // an AdmitRecord
+    std::shared_ptr<const core::PriceBook> book_;
+    std::int64_t token_bound_ = 0;
+    bool dispatched_ = false;
+};
+
+}  // namespace weir::gateway

@@ -1,0 +1,129 @@
+#include "gateway/prepared_call.h"
+
+#include <array>
+
+#include "codec/content_coding.h"
+#include "core/attribute.h"
+#include "core/identify.h"
+
+namespace weir::gateway {
+namespace {
+
+constexpr std::size_t kHeadersMax = 128;
+
+Result<> check_state(const core::KeyRecord& key, UnixTime now) {
+    if (key.revoked && *key.revoked <= now) return fail(ErrorCode::key_revoked);
+    if (key.expires && *key.expires <= now) return fail(ErrorCode::key_expired);
+    return {};
+}
+
+Result<> decode_body(const codec::RequestHead& head, std::size_t bytes_max, PreparedCall& call) {
+    std::string_view coding = head.find("content-encoding");
+    if (coding.empty()) return {};
+    auto codings = codec::parse_content_encoding(coding);
+    if (!codings) return std::unexpected(codings.error());
+    codec::Decoder decoder(*codings, bytes_max);
+    if (auto fed = decoder.feed(call.body, call.decoded_body); !fed)
+        return std::unexpected(fed.error());
+    if (auto whole = decoder.finish(); !whole) return std::unexpected(whole.error());
+    call.body = call.decoded_body;
+    return {};
+}
+
+Result<> describe_call(const codec::RequestHead& head, PreparedCall& call) {
+    if (call.endpoint.endpoint == core::Endpoint::models) {
+        call.shape.endpoint = core::Endpoint::models;
+        return {};
+    }
+    if (auto decoded = decode_body(head, call.policy->limits.body_bytes_max, call); !decoded) {
+        return decoded;
+    }
+    auto shape = provider::describe(call.endpoint.endpoint, call.body);
+    if (!shape) return std::unexpected(shape.error());
+    call.shape = std::move(*shape);
+    return {};
+}
+
+// The list of models has no model to route by: the headers tell which vendor's client asks.
+Result<> route_call(const codec::RequestHead& head, UnixTime now, PreparedCall& call) {
+    if (call.endpoint.endpoint != core::Endpoint::models) {
+        auto plan = core::route(*call.policy, call.shape, now);
+        // What the key may not use, it is not told of either.
+        bool allowed = core::model_allowed(*call.key, call.shape.model) ||
+                       (plan && core::model_allowed(*call.key, plan->targets.front().model));
+        if (!allowed) {
+            return fail(ErrorCode::model_not_allowed,
+                        "The key may not use the model '" + call.shape.model + "'.");
+        }
+        if (!plan) return std::unexpected(plan.error());
+        call.plan = std::move(*plan);
+        return {};
+    }
+    bool anthropic = head.find("anthropic-version").data() != nullptr;
+    for (const auto& provider : call.policy->providers) {
+        if ((provider.vendor == core::Vendor::anthropic) != anthropic) continue;
+        core::Target target;
+        target.provider = &provider;
+        call.plan.targets.push_back(target);
+        return {};
+    }
+    return fail(ErrorCode::unknown_model,
+                "No provider is configured that lists models for this client.");
+}
+
+}  // namespace
+
+Result<> identify_caller(Road& road, Caller& caller, PreparedCall& call) {
+    UnixTime now = road.clock.unix_now();
+    bool known = caller.policy_version == call.policy->version && !caller.known_key.empty() &&
+                 equal_constant_time(caller.known_key.reveal(), call.arrival.key);
+    if (known) {
+        call.key = &call.policy->keys.at(caller.known_key_id);
+        return check_state(*call.key, now);
+    }
+    auto principal = core::identify(*call.policy, call.arrival.key, now, road.sha256);
+    if (!principal) return std::unexpected(principal.error());
+    call.key = principal->key;
+    caller.policy_version = call.policy->version;
+    // A rotated-out secret has an end of its own, so it is judged anew each time.
+    if (!call.key->previous_until) {
+        caller.known_key = Secret{std::string(call.arrival.key)};
+        caller.known_key_id = call.key->id;
+    }
+    return {};
+}
+
+Result<> attribute_call(const codec::RequestHead& head, PreparedCall& call) {
+    std::array<core::HeaderView, kHeadersMax> headers;
+    std::size_t n = 0;
+    for (const auto& field : head.fields) {
+        if (n == headers.size()) break;
+        headers[n++] = {field.name, field.value};
+    }
+    auto attribution = core::attribute({.policy = call.policy.get(),
+                                        .key = call.key,
+                                        .headers = std::span(headers.data(), n),
+                                        .url_tags = call.arrival.url_tags,
+                                        .shape = &call.shape});
+    if (!attribution) return std::unexpected(attribution.error());
+    call.attribution = std::move(*attribution);
+    return {};
+}
+
+runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Caller& caller,
+                                PreparedCall& call) {
+    const auto& head = client.head();
+    if (auto identified = identify_caller(road, caller, call); !identified) co_return identified;
+    auto endpoint = provider::match_endpoint(head.method, call.arrival.path);
+    if (!endpoint) co_return std::unexpected(endpoint.error());
+    call.endpoint = std::move(*endpoint);
+
+    auto body = co_await client.read_body();
+    if (!body) co_return std::unexpected(body.error());
+    call.body = *body;
+    if (auto described = describe_call(head, call); !described) co_return described;
+    if (auto attributed = attribute_call(head, call); !attributed) co_return attributed;
+    co_return route_call(head, road.clock.unix_now(), call);
+}
+
+}  // namespace weir::gateway

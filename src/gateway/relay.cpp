@@ -1,0 +1,266 @@
+#include "gateway/relay.h"
+
+#include <algorithm>
+
+#include "codec/content_coding.h"
+#include "gateway/arrival.h"
+
+namespace weir::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;  // of one that is not streamed
+constexpr std::size_t kErrorBytesMax = std::size_t{1} << 20;
+
+bool is_event_stream(const codec::ResponseHead& head) {
+    std::string_view type = head.find("content-type");
+    constexpr std::string_view kSse = "text/event-stream";
+    return type.size() >= kSse.size() &&
+           codec::equals_ignore_case(type.substr(0, kSse.size()), kSse);
+}
+
+void finish_outcome(RelayContext& c, const Error* error) {
+    c.outcome.total_us = (c.road.clock.mono_now() - c.call.started).count() / 1000;
+    c.outcome.client_gone = c.client_gone;
+    if (error == nullptr) return;
+    c.outcome.has_error = true;
+    c.outcome.error = error->code();
+    c.outcome.error_text = error->message();
+}
+
+// Ends the hold by what was seen of the answer (ledger.md L3, L5).
+Settlement settle(RelayContext& c, const Error* error) {
+    core::Usage usage = c.meter.usage();
+    if (c.client_gone && usage.completeness == core::Completeness::exact) {
+        usage.completeness = core::Completeness::exact_drained;
+    }
+    finish_outcome(c, error);
+    if (c.strip_injected_usage) c.outcome.notes.emplace_back("injected include_usage");
+    bool free = c.call.endpoint.fate == provider::Fate::free;
+    if (usage.is_exact() || (free && error == nullptr)) {
+        return c.hold.settle(std::move(usage), std::move(c.outcome));
+    }
+    return c.hold.unknown(std::move(usage), std::move(c.outcome));
+}
+
+// The provider's payload with its content coding taken off, although none was asked for.
+class Payload {
+ public:
+    static Result<Payload> of(const codec::ResponseHead& head) {
+        std::string_view coding = head.find("content-encoding");
+        Payload payload;
+        if (coding.empty()) return payload;
+        auto codings = codec::parse_content_encoding(coding);
+        if (!codings) return fail(ErrorCode::provider_protocol, {}, "content-encoding");
+        if (!codings->empty()) payload.decoder_.emplace(*codings, kAnswerBytesMax);
+        return payload;
+    }
+    // Replaces `pieces` by one decoded piece where there is a coding.
+    Result<> decode(std::vector<std::string_view>& pieces) {
+        if (!decoder_) return {};
+        plain_.clear();
+        for (std::string_view piece : pieces) {
+            if (!decoder_->feed(piece, plain_)) return fail(ErrorCode::provider_protocol);
+        }
+        pieces.assign(1, plain_);
+        return {};
+    }
+
+ private:
+    std::optional<codec::Decoder> decoder_;
+    std::string plain_;
+};
+
+bool past_total(const RelayContext& c) {
+    Duration total = milliseconds{c.call.policy->limits.total_timeout_ms};
+    if (c.client_gone)
+        total = std::min<Duration>(total, milliseconds{c.call.policy->limits.drain_ms});
+    return c.road.net.loop_now() - c.sent > total;
+}
+
+// Reads what is there next. client_gone is not an end: from then on the rest is drained.
+runtime::Task<Result<>> read_next(RelayContext& c, std::vector<std::string_view>& pieces) {
+    for (;;) {
+        auto read = co_await c.exchange.read_payload(pieces);
+        if (!read && read.error().code() == ErrorCode::client_gone && !c.client_gone) {
+            c.client_gone = true;
+            c.exchange.unwatch();
+            continue;
+        }
+        if (read && past_total(c)) co_return fail(ErrorCode::provider_timeout);
+        co_return read;
+    }
+}
+
+void client_left(RelayContext& c) {
+    c.client_gone = true;
+    c.exchange.unwatch();
+}
+
+// The parts of a stream that outlive one piece of payload.
+struct StreamState {
+    provider::SseRelay relay;
+    Payload payload;
+    std::vector<std::string_view> pieces;
+    std::vector<std::string_view> out;
+    std::string joined;
+};
+
+runtime::Task<void> write_out(RelayContext& c, StreamState& s) {
+    if (c.client_gone || s.out.empty()) co_return;
+    int r = c.client_minor_1 ? co_await c.client.write_chunk(s.out.data(), s.out.size())
+                             : co_await c.client.write_raw(s.out.data(), s.out.size());
+    if (r < 0) client_left(c);
+}
+
+// Payload → meter → client, until the provider's end. The error is why it ended early.
+runtime::Task<Result<>> pump(RelayContext& c, StreamState& s) {
+    for (;;) {
+        if (auto read = co_await read_next(c, s.pieces); !read) co_return read;
+        if (s.pieces.empty()) co_return Result<>{};
+        if (auto decoded = s.payload.decode(s.pieces); !decoded) co_return decoded;
+        ++c.outcome.chunks;
+        s.out.clear();
+        if (s.pieces.size() > 1) {  // the relay's views last until its next feed
+            s.joined.clear();
+            for (std::string_view piece : s.pieces) s.joined.append(piece);
+            s.pieces.assign(1, s.joined);
+        }
+        c.outcome.response_bytes += static_cast<std::int64_t>(s.pieces.front().size());
+        if (auto fed = s.relay.feed(s.pieces.front(), s.out); !fed) co_return fed;
+        co_await write_out(c, s);
+    }
+}
+
+// A stream that stopped before its dialect's end, and without an error event of its own.
+bool ended_early(const provider::Meter& meter) {
+    if (meter.ended() || meter.failed()) return false;
+    core::Usage usage = meter.usage();
+    return !usage.is_exact() && usage.finish_reason.empty();
+}
+
+runtime::Task<bool> relay_stream(RelayContext& c) {
+    auto payload = Payload::of(c.exchange.head());
+    bool chunked = c.client_minor_1;
+    bool keep_alive = c.client_keep_alive && chunked && !c.road.draining;
+    c.outcome.http_status = c.exchange.head().status;
+    {
+        std::string head;
+        head.reserve(1024);
+        append_answer_head(head, c.exchange.head(), c.notes);
+        if (chunked) head.append("transfer-encoding: chunked\r\n");
+        if (!keep_alive) head.append("connection: close\r\n");
+        head.append("\r\n");
+        c.client.forget_request();
+        if (co_await c.client.write(head, {}) < 0) client_left(c);
+    }
+    StreamState state{
+        .relay = provider::SseRelay(c.meter, {.strip_injected_usage = c.strip_injected_usage}),
+        .payload = payload ? std::move(*payload) : Payload{},
+        .pieces = {},
+        .out = {},
+        .joined = {}};
+    Result<> pumped = payload ? co_await pump(c, state) : std::unexpected(payload.error());
+    state.out.clear();
+    state.relay.finish(state.out);
+    co_await write_out(c, state);
+    if (pumped && ended_early(c.meter)) pumped = fail(ErrorCode::provider_reset);
+    settle(c, pumped ? nullptr : &pumped.error());
+    if (c.client_gone) co_return false;
+    if (!pumped) {
+        std::string event =
+            provider::error_event(c.notes.dialect, pumped.error(), c.notes.id.text());
+        state.out.assign(1, event);
+        co_await write_out(c, state);
+    }
+    if (chunked && !c.client_gone && co_await c.client.write_last_chunk() < 0) client_left(c);
+    co_return keep_alive && !c.client_gone;
+}
+
+// Reads a whole answer. One that came in one piece is not copied.
+runtime::Task<Result<std::string_view>> read_whole(RelayContext& c, std::size_t bytes_max,
+                                                   std::string& storage) {
+    auto payload = Payload::of(c.exchange.head());
+    if (!payload) co_return std::unexpected(payload.error());
+    std::vector<std::string_view> pieces;
+    for (;;) {
+        if (auto read = co_await read_next(c, pieces); !read)
+            co_return std::unexpected(read.error());
+        if (pieces.empty()) co_return std::string_view{storage};
+        if (auto decoded = payload->decode(pieces); !decoded) {
+            co_return std::unexpected(decoded.error());
+        }
+        if (storage.empty() && pieces.size() == 1 && c.exchange.ended()) co_return pieces.front();
+        for (std::string_view piece : pieces) {
+            if (storage.size() + piece.size() > bytes_max) {
+                co_return fail(ErrorCode::provider_protocol, {}, "the answer is too large");
+            }
+            storage.append(piece);
+        }
+    }
+}
+
+// An error answer says by its status and body whether it was billed.
+Settlement settle_error(RelayContext& c, std::string_view body) {
+    Error error{ErrorCode::provider_error};
+    core::Usage usage = c.meter.usage();
+    if (usage.is_exact()) return settle(c, &error);
+    auto billing =
+        provider::billing_of_error(c.target.provider->vendor, c.outcome.provider_status, body);
+    if (c.call.endpoint.fate == provider::Fate::free) billing = provider::Billing::unbilled;
+    finish_outcome(c, &error);
+    if (billing == provider::Billing::unbilled) {
+        c.hold.release(std::move(c.outcome));
+        return {};
+    }
+    return c.hold.unknown(std::move(usage), std::move(c.outcome));
+}
+
+runtime::Task<bool> relay_whole(RelayContext& c) {
+    int status = c.exchange.head().status;
+    bool ok = status >= 200 && status < 300;
+    std::string storage;
+    auto body = co_await read_whole(c, ok ? kAnswerBytesMax : kErrorBytesMax, storage);
+    if (!body) {
+        settle(c, &body.error());
+        if (c.client_gone) co_return false;
+        Refusal answer = refusal(body.error(), c.notes, true, false);
+        co_await c.client.write(answer.head, answer.body);
+        co_return false;
+    }
+    c.outcome.http_status = status;
+    c.outcome.response_bytes = static_cast<std::int64_t>(body->size());
+    c.meter.on_body(*body);
+    c.notes.settlement = ok ? settle(c, nullptr) : settle_error(c, *body);
+    if (c.client_gone) co_return false;
+    bool keep_alive = c.client_keep_alive && !c.road.draining;
+    std::string head;
+    head.reserve(1024);
+    append_answer_head(head, c.exchange.head(), c.notes);
+    codec::append_field(head, "content-length", std::uint64_t{body->size()});
+    if (!keep_alive) head.append("connection: close\r\n");
+    head.append("\r\n");
+    bool written = co_await c.client.write(head, *body) == 0;
+    co_return written&& keep_alive;
+}
+
+}  // namespace
+
+runtime::Task<bool> relay_answer(RelayContext& c) {
+    const auto& head = c.exchange.head();
+    bool stream = is_event_stream(head) && head.status >= 200 && head.status < 300;
+    co_return stream ? co_await relay_stream(c) : co_await relay_whole(c);
+}
+
+runtime::Task<void> drain_answer(RelayContext& c) {
+    auto answered = co_await c.exchange.read_head(false);
+    if (!answered) {
+        settle(c, &answered.error());
+        co_return;
+    }
+    c.outcome.provider_status = c.exchange.head().status;
+    co_await relay_answer(c);
+}
+
+}  // namespace weir::gateway

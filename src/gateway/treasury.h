@@ -1,0 +1,46 @@
+// The budgets of the process behind one lock, and the one time by which money is decided.
+// Owner: App. Thread: any; the lock is held for well under a microsecond and never over IO.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "core/budget.h"
+#include "runtime/clock.h"
+
+namespace weir::gateway {
+
+class Treasury {
+ public:
+    explicit Treasury(const runtime::Clock& clock)
+        : clock_(clock), wall_start_(clock.unix_now()), mono_start_(clock.mono_now()) {}
+
+    // Wall time that never goes back and follows a clock that jumps only where monotonic time
+    // agrees (ledger.md W1), so that no budget is renewed by a bad clock.
+    UnixTime now();
+    // Start-up: nothing is decided at an instant before the ledger's last.
+    void not_before(UnixTime t);
+
+    void define(std::vector<core::BudgetSpec> specs);
+    void seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
+              Int128 settled, Int128 overrun);
+    Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict);
+    void settle(const std::vector<core::HoldPart>& parts, const core::SettleAmounts& charge);
+    void release(const std::vector<core::HoldPart>& parts);
+    void correct(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
+                 Int128 delta);
+    std::vector<core::InstanceFigures> figures();
+    std::vector<core::InstanceFigures> figures_for(const core::Attribution& attribution);
+
+ private:
+    UnixTime now_locked();
+
+    const runtime::Clock& clock_;
+    const UnixTime wall_start_;
+    const MonoTime mono_start_;
+    std::mutex mutex_;
+    UnixTime latest_;
+    core::Budgets budgets_;
+};
+
+}  // namespace weir::gateway
