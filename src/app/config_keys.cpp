@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include "app/config.h"
+
+namespace weir::app {
+
+const std::vector<ConfigKey>& config_keys() {
+    static const std::vector<ConfigKey> kKeys{
+        {"", "data", "path", "weir-data", "Directory of the journal and the database."},
+        {"", "listen", "host:port", "127.0.0.1:4000", "Where clients call."},
+        {"", "admin", "host:port", "127.0.0.1:4001", "Where the admin API answers."},
+        {"", "tls", "section", "", "Certificate of the data listener."},
+        {"", "insecure", "bool", "false",
+         "Allows listening beyond loopback without TLS, and `verify_tls: false`."},
+        {"", "workers", "1..64", "one a core, at most 8", "Threads that serve calls."},
+        {"", "durability", "background | sync", "background",
+         "`sync` waits for the disk before each dispatch, so that budgets hold through a power "
+         "cut."},
+        {"", "drain", "seconds", "30", "How long running calls may finish after SIGTERM."},
+        {"", "timezone", "UTC", "UTC", "Zone of the budgets' windows."},
+        {"", "environments", "section", "production: { block_at: never }, staging, development",
+         "Environments by name. Budgets block in all but those with `block_at: never`."},
+        {"", "providers", "section", "from the environment",
+         "Providers by name. Known names need only a key."},
+        {"", "routes", "section", "", "Served model name → targets, `provider/model`, in order."},
+        {"", "budgets", "section", "", "Budgets by name: a spend query with an amount."},
+        {"", "prices", "section", "", "Catalogue files to import, and negotiated rates."},
+        {"", "expect", "list of dimensions", "[task_type]",
+         "Dimensions whose absence is told in `x-weir-missing`."},
+        {"", "limits", "section", "", "Bounds on time and size."},
+
+        {"tls", "certificate", "path", "", "PEM chain."},
+        {"tls", "key", "path", "", "PEM private key."},
+
+        {"environments.*", "aliases", "list", "[]", "Other names for it."},
+        {"environments.*", "block_at", "100 | never", "100", "`never`: budgets alert only."},
+
+        {"providers.*", "key", "env:NAME | file:PATH", "the usual variable", "The provider's key."},
+        {"providers.*", "url", "URL", "the vendor's own",
+         "Base URL, with the version: https://api.openai.com/v1"},
+        {"providers.*", "vendor", "openai | anthropic | openai_compatible", "by name",
+         "Which dialect it speaks."},
+        {"providers.*", "prices", "name", "by name", "The vendor's name in the price book."},
+        {"providers.*", "auth", "bearer | x-api-key | api-key | none", "by vendor",
+         "How the key is sent."},
+        {"providers.*", "models", "list of globs", "by the price book", "Models it serves."},
+        {"providers.*", "price", "free", "",
+         "`free` for a local server that costs nothing a token."},
+        {"providers.*", "ca", "path", "the system's", "A further trust anchor, PEM."},
+        {"providers.*", "verify_tls", "bool", "true", "Needs `insecure: true` to be off."},
+        {"providers.*", "stream_options", "bool", "by vendor",
+         "Whether it accepts `stream_options.include_usage`."},
+        {"providers.*", "max_completion_tokens", "bool", "by vendor",
+         "Whether it knows that name of the output limit."},
+
+        {"budgets.*", "where", "dimension: value | list", "everything", "What it counts."},
+        {"budgets.*", "by", "dimension", "", "One instance for each value."},
+        {"budgets.*", "usd", "amount", "", "Dollars, exact: 0.05 or 50000."},
+        {"budgets.*", "tokens", "amount", "", "Tokens."},
+        {"budgets.*", "calls", "amount", "", "Client calls."},
+        {"budgets.*", "window", "hour | day | week | month | quarter | total", "month",
+         "When it begins anew."},
+        {"budgets.*", "alert_at", "percent", "80", "Share at which it alerts."},
+        {"budgets.*", "block_at", "100 | never", "by environment",
+         "100 blocks in every environment, never in none."},
+        {"budgets.*", "mode", "observe", "", "`observe`: decided and recorded, not applied."},
+
+        {"prices", "import", "list of paths", "[]",
+         "Catalogues: genai-prices, LiteLLM or models.dev JSON."},
+        {"prices", "overlay", "path", "", "Negotiated rates, YAML."},
+
+        {"limits", "header_bytes", "bytes", "65536", "Most of a request's head."},
+        {"limits", "body_bytes", "bytes", "33554432", "Most of a request's body, decoded too."},
+        {"limits", "default_max_output", "tokens", "16384",
+         "Bound of the output where neither call nor catalogue names one."},
+        {"limits", "connect_ms", "ms", "5000", "Dialing a provider."},
+        {"limits", "first_byte_ms", "ms", "600000", "Waiting for a provider's answer to begin."},
+        {"limits", "idle_ms", "ms", "300000", "Between bytes of a provider."},
+        {"limits", "total_ms", "ms", "3600000", "A whole attempt."},
+        {"limits", "drain_ms", "ms", "600000", "Reading on for exact usage after the client left."},
+        {"limits", "client_header_ms", "ms", "30000", "A client's head, once begun."},
+        {"limits", "client_idle_ms", "ms", "60000", "Between bytes of a client, either way."},
+        {"limits", "keep_alive_ms", "ms", "75000", "An idle client connection."},
+        {"limits", "connections", "count", "20000", "Client connections of one worker."},
+        {"limits", "provider_connections", "count", "4096", "To one provider, of one worker."},
+    };
+    return kKeys;
+}
+
+std::string config_reference() {
+    std::string out =
+        "# Configuration reference\n\nPrinted by `weir check --reference`; a test keeps it so. "
+        "Every key is optional. Unknown keys "
+        "are errors.\n";
+    std::string_view section = "-";
+    for (const ConfigKey& key : config_keys()) {
+        if (key.section != section) {
+            section = key.section;
+            out += fmt::format(
+                "\n## {}\n\n| key | value | default | |\n|---|---|---|---|\n",
+                section.empty() ? std::string("Top level") : fmt::format("`{}`", section));
+        }
+        std::string type{key.type};
+        for (auto at = type.find('|'); at != std::string::npos; at = type.find('|', at + 2)) {
+            type.insert(at, "\\");
+        }
+        out += fmt::format(
+            "| `{}` | {} | {} | {} |\n", key.name, type,
+            key.fallback.empty() ? std::string("–") : fmt::format("`{}`", key.fallback), key.help);
+    }
+    return out;
+}
+
+}  // namespace weir::app

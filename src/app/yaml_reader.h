@@ -1,0 +1,45 @@
+// A strict reader over one YAML document: allows only documented keys, says the line of every
+// finding, goes on after each so that all are told at once.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <yaml-cpp/yaml.h>
+
+namespace weir::app {
+
+class YamlReader {
+ public:
+    explicit YamlReader(std::string_view file_name) : file_(file_name) {}
+
+    void complain(const YAML::Node& at, std::string_view what);
+    const std::vector<std::string>& complaints() const { return complaints_; }
+
+    // A map of documented keys; anything else in it is a complaint with the nearest name.
+    // nullopt: absent, or not a map (a complaint).
+    std::optional<YAML::Node> section(const YAML::Node& parent, const char* name,
+                                      std::string_view path);
+    void check_keys(const YAML::Node& map, std::string_view path);
+    // Calls `each(name, node)` for the entries of a map whose names are the user's own.
+    void entries(const YAML::Node& parent, const char* name,
+                 const std::function<void(const std::string&, const YAML::Node&)>& each);
+
+    std::optional<std::string> text(const YAML::Node& map, const char* name);
+    std::optional<bool> flag(const YAML::Node& map, const char* name);
+    std::optional<std::int64_t> integer(const YAML::Node& map, const char* name, std::int64_t least,
+                                        std::int64_t most);
+    std::vector<std::string> list(const YAML::Node& map, const char* name);
+
+ private:
+    std::string file_;
+    std::vector<std::string> complaints_;
+};
+
+// The candidate with the smallest edit distance, if it is near enough to be meant.
+std::optional<std::string_view> nearest(std::string_view word,
+                                        const std::vector<std::string_view>& candidates);
+
+}  // namespace weir::app
