@@ -16,6 +16,7 @@ weir_embed_@symbol@_size:
     .quad weir_embed_@symbol@_end - weir_embed_@symbol@
     .section .note.GNU-stack,"",@progbits
 ]] @ONLY)
-  set_source_files_properties(${assembly} PROPERTIES LANGUAGE C OBJECT_DEPENDS ${file})
+  set_source_files_properties(${assembly} PROPERTIES LANGUAGE C OBJECT_DEPENDS ${file}
+    COMPILE_OPTIONS "-x;assembler-with-cpp")
   target_sources(${target} PRIVATE ${assembly})
 endfunction()

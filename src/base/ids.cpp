@@ -59,7 +59,8 @@ std::optional<AttemptId> AttemptId::parse(std::string_view text) {
     std::string_view rest = text.substr(dot + 1);
     std::uint16_t ordinal = 0;
     auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), ordinal);
-    if (error != std::errc{} || end != rest.data() + rest.size() || ordinal == 0) return std::nullopt;
+    if (error != std::errc{} || end != rest.data() + rest.size() || ordinal == 0)
+        return std::nullopt;
     return AttemptId{*call, ordinal};
 }
 

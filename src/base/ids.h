@@ -1,8 +1,8 @@
 // Names of things that outlive a process.
 //   CallId      one client request: (epoch of the process start, worker, running number)
 //   AttemptId   one try at a provider inside it; also the id of its hold and of its ledger entry
-// Both are minted by Weir, never taken from a client, and never used twice (ledger.md L7): the epoch
-// is written and synced before the first call of a start.
+// Both are minted by Weir, never taken from a client, and never used twice (ledger.md L7): the
+// epoch is written and synced before the first call of a start.
 #pragma once
 
 #include <compare>

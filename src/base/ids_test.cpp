@@ -8,7 +8,8 @@ namespace weir {
 namespace {
 
 TEST(CallId, TextGoesThereAndBack) {
-    for (CallId id : {CallId{1, 0, 1}, CallId{0xFFFFFFFF, 0xFFFF, 0xFFFFFFFFFFFF}, CallId{7, 3, 99}}) {
+    for (CallId id :
+         {CallId{1, 0, 1}, CallId{0xFFFFFFFF, 0xFFFF, 0xFFFFFFFFFFFF}, CallId{7, 3, 99}}) {
         EXPECT_EQ(CallId::parse(id.text()), id) << id.text();
         EXPECT_EQ(id.text().size(), 25u);
     }

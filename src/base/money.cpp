@@ -80,7 +80,8 @@ std::optional<Int128> scaled(const Decimal& d, int scale) {
 
 Result<Rate> rate_from(std::string_view text, int scale) {
     auto decimal = parse_decimal(text);
-    if (!decimal) return fail(ErrorCode::invalid_parameter, "not a decimal price: " + std::string(text));
+    if (!decimal)
+        return fail(ErrorCode::invalid_parameter, "not a decimal price: " + std::string(text));
     auto femto = scaled(*decimal, scale);
     if (!femto || *femto < 0 || *femto > std::numeric_limits<std::int64_t>::max()) {
         return fail(ErrorCode::invalid_parameter,
@@ -133,7 +134,8 @@ std::optional<Int128> parse_int128(std::string_view text) {
 
 Result<Money> Money::parse_usd(std::string_view text) {
     auto decimal = parse_decimal(text);
-    if (!decimal) return fail(ErrorCode::invalid_parameter, "not an amount of USD: " + std::string(text));
+    if (!decimal)
+        return fail(ErrorCode::invalid_parameter, "not an amount of USD: " + std::string(text));
     auto pico = scaled(*decimal, 12);
     constexpr Int128 kMost = Int128{kPicoPerUsd} * 1'000'000'000'000;  // a million million dollars
     if (!pico || *pico > kMost || *pico < -kMost) {

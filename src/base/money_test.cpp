@@ -14,7 +14,8 @@ TEST(Money, ParsesAndPrintsEveryDigit) {
 }
 
 TEST(Money, RefusesWhatIsNotAnExactAmount) {
-    for (const char* text : {"", ".", "1.2.3", "abc", "1e", "1e99", "0.0000000000001", "NaN", "0x1"}) {
+    for (const char* text :
+         {"", ".", "1.2.3", "abc", "1e", "1e99", "0.0000000000001", "NaN", "0x1"}) {
         EXPECT_FALSE(Money::parse_usd(text)) << text;
     }
 }

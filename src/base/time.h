@@ -1,4 +1,5 @@
-// Instants as types. Nothing in Weir reads a clock but runtime/clock; everyone else is handed these.
+// Instants as types. Nothing in Weir reads a clock but runtime/clock; everyone else is handed
+// these.
 #pragma once
 
 #include <chrono>

@@ -13,8 +13,8 @@ TEST(Time, Rfc3339GoesThereAndBack) {
 }
 
 TEST(Time, RefusesWhatIsNoInstant) {
-    for (const char* text : {"", "2026-13-01", "2025-02-29", "2026-11-24T25:00:00Z", "2026-11-24T03:43",
-                             "2026-11-24T03:43:37", "yesterday"}) {
+    for (const char* text : {"", "2026-13-01", "2025-02-29", "2026-11-24T25:00:00Z",
+                             "2026-11-24T03:43", "2026-11-24T03:43:37", "yesterday"}) {
         EXPECT_FALSE(parse_rfc3339(text)) << text;
     }
 }
