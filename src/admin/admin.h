@@ -1,0 +1,68 @@
+// The admin API: keys, teams, budgets, prices, calls and audit, over HTTP on a listener of its own.
+// Every change goes into the store with its audit row and reaches the road as a new policy snapshot
+// (Services::publish). The command line and the dashboard use nothing else.
+// Thread: the control loop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "core/budget.h"
+#include "core/policy.h"
+#include "runtime/clock.h"
+#include "runtime/slab.h"
+#include "runtime/stream.h"
+#include "runtime/task.h"
+#include "store/bookkeeper.h"
+#include "store/directory.h"
+#include "store/queries.h"
+
+namespace weir::admin {
+
+// What the API stands on. Everything outlives the server; callbacks run on the control thread.
+struct Services {
+    store::Directory& directory;
+    store::Queries& queries;
+    store::BookkeeperThread& bookkeeper;
+    const runtime::Clock& clock;
+    runtime::BufferPool& buffers;
+    core::Sha256 sha256;
+    // The credential of whoever can read the data directory: made anew at each start, role admin.
+    Secret operator_key;
+    // The policy that the road has now.
+    std::function<std::shared_ptr<const core::Policy>()> policy;
+    // Reads keys, teams and budgets from the store into a new policy and hands it to the road.
+    std::function<Result<>()> publish;
+    // Live figures of all budget instances.
+    std::function<std::vector<core::InstanceFigures>()> figures;
+    // Keeps a catalogue (JSON) in the data directory and publishes a book with it.
+    std::function<Result<>(std::string_view name, std::string_view catalogue)> import_prices;
+    // Writes a correction into the journal and the balances. Errors: not_found, ledger_unavailable.
+    std::function<Result<>(const ledger::CorrectionRecord&)> correct;
+    // False while draining: /readyz says so.
+    std::function<bool()> ready;
+    std::string version;
+};
+
+class Server {
+ public:
+    explicit Server(Services services);
+    ~Server();
+    Server(const Server&) = delete;
+
+    void accept(runtime::Own stream, std::string peer_address);
+    // Idle connections close now, others after their present answer.
+    void drain();
+    runtime::Task<void> drained();
+
+ private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir::admin
