@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "app/yaml_reader.h"
+#include "base/nearest.h"
 #include "provider/provider.h"
 
 namespace weir::app {

@@ -38,8 +38,4 @@ class YamlReader {
     std::vector<std::string> complaints_;
 };
 
-// The candidate with the smallest edit distance, if it is near enough to be meant.
-std::optional<std::string_view> nearest(std::string_view word,
-                                        const std::vector<std::string_view>& candidates);
-
 }  // namespace weir::app
