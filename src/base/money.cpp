@@ -102,6 +102,14 @@ std::string decimal_text(Int128 value, int places) {
     return negative ? "-" + digits : digits;
 }
 
+std::string without_trailing_zeros(Int128 value, int decimals) {
+    std::string text = decimal_text(value, decimals);
+    auto point = text.find('.');
+    auto last = text.find_last_not_of('0');
+    text.resize(last == point ? point : last + 1);
+    return text;
+}
+
 }  // namespace
 
 std::string to_string(Int128 value) {
@@ -168,12 +176,7 @@ std::string Money::to_usd(int decimals) const {
 Result<Rate> Rate::parse_usd_per_million(std::string_view text) { return rate_from(text, 9); }
 Result<Rate> Rate::parse_usd_per_unit(std::string_view text) { return rate_from(text, 15); }
 
-std::string Rate::to_usd_per_million() const {
-    std::string text = decimal_text(femto_, 9);
-    auto point = text.find('.');
-    auto last = text.find_last_not_of('0');
-    text.resize(last == point ? point : last + 1);
-    return text;
-}
+std::string Rate::to_usd_per_million() const { return without_trailing_zeros(femto_, 9); }
+std::string Rate::to_usd_per_unit() const { return without_trailing_zeros(femto_, 15); }
 
 }  // namespace weir

@@ -61,7 +61,9 @@ class Rate {
     constexpr std::int64_t femto() const { return femto_; }
     constexpr bool is_zero() const { return femto_ == 0; }
     constexpr auto operator<=>(const Rate&) const = default;
+    // Every digit: "2.5", "0.075".
     std::string to_usd_per_million() const;
+    std::string to_usd_per_unit() const;
 
     static constexpr std::int64_t kFemtoPerUsd = 1'000'000'000'000'000;
 

@@ -34,6 +34,8 @@ TEST(Rate, KeepsPublishedPricesExact) {
     EXPECT_EQ(Rate::parse_usd_per_unit("0.01")->femto(), 10'000'000'000'000);
     EXPECT_EQ(Rate::parse_usd_per_million("0.30")->to_usd_per_million(), "0.3");
     EXPECT_EQ(Rate::parse_usd_per_million("10")->to_usd_per_million(), "10");
+    EXPECT_EQ(Rate::parse_usd_per_unit("0.008")->to_usd_per_unit(), "0.008");
+    EXPECT_EQ(Rate::from_femto(1).to_usd_per_unit(), "0.000000000000001");
     EXPECT_FALSE(Rate::parse_usd_per_million("-1"));
     EXPECT_FALSE(Rate::parse_usd_per_million("1e30"));
 }
