@@ -37,6 +37,8 @@ inline constexpr const char* kDefaultAdminUrl = "http://127.0.0.1:4001";
 inline constexpr const char* kDefaultDataDir = "weir-data";
 // In the data directory, mode 0600: `serve` writes Services::operator_key there at each start.
 inline constexpr const char* kOperatorKeyFile = "operator.key";
+// Beside it: the admin listener's URL, asked where neither --admin nor WEIR_ADMIN_URL names one.
+inline constexpr const char* kAdminUrlFile = "admin.url";
 
 // Adds the subcommands. Each callback only sets `context.run`.
 void add_client_commands(CLI::App& app, CliContext& context);

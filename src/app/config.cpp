@@ -357,6 +357,10 @@ void read_top_level(Reading& r, const YAML::Node& root) {
             *durability == "sync" ? gateway::Durability::sync : gateway::Durability::background;
     }
     if (auto drain = r.yaml.integer(root, "drain", 0, 86'400)) c.drain_seconds = *drain;
+    constexpr std::int64_t kJournalMost = std::int64_t{1} << 50;
+    if (auto keep = r.yaml.integer(root, "journal_keep", 64 << 20, kJournalMost)) {
+        c.journal_keep_bytes = static_cast<std::uint64_t>(*keep);
+    }
     if (auto zone = r.yaml.text(root, "timezone"); zone && *zone != "UTC") {
         r.yaml.complain(root["timezone"], "only UTC is supported so far");
     }

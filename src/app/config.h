@@ -31,6 +31,8 @@ struct Config {
     int workers = 0;  // 0: one for each core, at most 8
     gateway::Durability durability = gateway::Durability::background;
     std::int64_t drain_seconds = 30;
+    // Of the journal's segments; older ones that the database holds are removed beyond it.
+    std::uint64_t journal_keep_bytes = std::uint64_t{4} << 30;
     std::vector<std::string> price_imports;  // catalogue files, oldest first
     std::string price_overlay;               // negotiated rates
 

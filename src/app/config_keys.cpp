@@ -17,6 +17,8 @@ const std::vector<ConfigKey>& config_keys() {
          "`sync` waits for the disk before each dispatch, so that budgets hold through a power "
          "cut."},
         {"", "drain", "seconds", "30", "How long running calls may finish after SIGTERM."},
+        {"", "journal_keep", "bytes", "4294967296",
+         "Journal beyond which segments that the database holds are removed."},
         {"", "timezone", "UTC", "UTC", "Zone of the budgets' windows."},
         {"", "environments", "section", "production: { block_at: never }, staging, development",
          "Environments by name. Budgets block in all but those with `block_at: never`."},

@@ -7,6 +7,13 @@ namespace {
 
 constexpr Duration kDriftMax = std::chrono::seconds{60};
 
+std::vector<std::uint64_t> ids_of(const std::vector<core::BudgetSpec>& specs) {
+    std::vector<std::uint64_t> ids;
+    ids.reserve(specs.size());
+    for (const auto& spec : specs) ids.push_back(spec.id);
+    return ids;
+}
+
 }  // namespace
 
 UnixTime Treasury::now_locked() {
@@ -31,6 +38,18 @@ void Treasury::not_before(UnixTime t) {
 void Treasury::define(std::vector<core::BudgetSpec> specs) {
     std::lock_guard lock(mutex_);
     budgets_.define(std::move(specs));
+}
+
+void Treasury::redefine(std::vector<core::BudgetSpec> specs, const std::vector<Seed>& seeds) {
+    std::lock_guard lock(mutex_);
+    auto is_known = [before = ids_of(budgets_.specs())](std::uint64_t id) {
+        return std::ranges::find(before, id) != before.end();
+    };
+    budgets_.define(std::move(specs));
+    for (const Seed& s : seeds) {
+        if (is_known(s.budget_id)) continue;
+        budgets_.seed(s.budget_id, s.instance, s.window, s.settled, s.overrun);
+    }
 }
 
 void Treasury::seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "core/budget.h"
@@ -21,7 +22,16 @@ class Treasury {
     // Start-up: nothing is decided at an instant before the ledger's last.
     void not_before(UnixTime t);
 
+    struct Seed {
+        std::uint64_t budget_id = 0;
+        std::string instance;
+        core::WindowSpan window;
+        Int128 settled = 0;
+        Int128 overrun = 0;
+    };
     void define(std::vector<core::BudgetSpec> specs);
+    // The same, and what the ledger knows of those budgets that were not defined until now.
+    void redefine(std::vector<core::BudgetSpec> specs, const std::vector<Seed>& seeds);
     void seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
               Int128 settled, Int128 overrun);
     Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict);

@@ -1,0 +1,173 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "app/commands.h"
+#include "app/price_sources.h"
+#include "provider/provider.h"
+
+namespace weir::app {
+namespace {
+
+struct CheckOptions {
+    std::string config_file;
+    bool reference = false;
+    bool endpoints = false;
+};
+
+// Dimensions that a caller can say of itself, without the key's word.
+bool callers_can_set(core::Dimension d) {
+    using enum core::Dimension;
+    switch (d) {
+        case team:
+        case environment:
+        case user:
+        case key:
+        case provider:
+        case model:
+            return false;
+        default:
+            return true;
+    }
+}
+
+std::string_view kind_of(const core::BudgetSpec& spec) {
+    if (spec.observe) return "observed only";
+    switch (spec.blocking) {
+        case core::Blocking::always:
+            return "hard";
+        case core::Blocking::never:
+            return "alert only";
+        case core::Blocking::by_environment:
+            break;
+    }
+    bool everywhere = spec.by == core::Dimension::trajectory || spec.by == core::Dimension::goal;
+    return everywhere ? "hard" : "hard outside production";
+}
+
+std::string amount_text(const core::BudgetSpec& spec) {
+    if (spec.unit == core::BudgetUnit::usd) return "$" + Money::from_pico(spec.amount).to_usd();
+    return to_string(spec.amount) + " " + std::string(core::budget_unit_name(spec.unit));
+}
+
+std::vector<std::string> evadable(const core::BudgetSpec& spec) {
+    std::vector<std::string> names;
+    for (const auto& condition : spec.where) {
+        if (callers_can_set(condition.dimension)) {
+            names.emplace_back(core::dimension_name(condition.dimension));
+        }
+    }
+    if (spec.by && callers_can_set(*spec.by)) names.emplace_back(core::dimension_name(*spec.by));
+    return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string out;
+    for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+    return out;
+}
+
+void tell(std::ostream& out, const Config& config, const core::PriceBook& prices) {
+    fmt::print(out, "{}: good\n", config.file.empty() ? "the environment" : config.file);
+    fmt::print(out, "  data       {}\n  listen     {}\n  admin      {}\n  prices     {} rows\n",
+               config.data_dir, config.listen.text(), config.admin.text(), prices.rows().size());
+    for (const auto& provider : config.providers) {
+        fmt::print(out, "  provider   {:<12} {}://{}:{}{}{}\n", provider.name,
+                   provider.tls ? "https" : "http", provider.host, provider.port,
+                   provider.path_prefix, provider.free ? "  free" : "");
+        bool unpriced = provider.price_vendor.empty() && !provider.free;
+        if (unpriced) {
+            fmt::print(out,
+                       "             ! no price book: its calls are unpriced, and refused under "
+                       "blocking budgets; say `prices:` or `price: free`\n");
+        }
+    }
+    if (config.budgets.empty()) fmt::print(out, "  budgets    none: nothing is held back\n");
+    for (const auto& budget : config.budgets) {
+        fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name, amount_text(budget),
+                   core::window_name(budget.window), budget.by ? " by " : "",
+                   budget.by ? core::dimension_name(*budget.by) : "", kind_of(budget));
+        auto names = evadable(budget);
+        if (!names.empty()) {
+            fmt::print(out,
+                       "             ! callers can set {}: bind it in the key, or keep a budget "
+                       "above this one that they cannot evade\n",
+                       joined(names));
+        }
+    }
+}
+
+void tell_json(std::ostream& out, const Config& config, const core::PriceBook& prices) {
+    nlohmann::ordered_json doc;
+    doc["file"] = config.file;
+    doc["data"] = config.data_dir;
+    doc["listen"] = config.listen.text();
+    doc["admin"] = config.admin.text();
+    doc["price_rows"] = prices.rows().size();
+    doc["price_book"] = prices.hash();
+    doc["providers"] = nlohmann::json::array();
+    for (const auto& provider : config.providers) {
+        doc["providers"].push_back({{"name", provider.name},
+                                    {"host", provider.host},
+                                    {"port", provider.port},
+                                    {"tls", provider.tls},
+                                    {"prices", provider.price_vendor},
+                                    {"free", provider.free}});
+    }
+    doc["budgets"] = nlohmann::json::array();
+    for (const auto& budget : config.budgets) {
+        doc["budgets"].push_back({{"name", budget.name},
+                                  {"kind", kind_of(budget)},
+                                  {"callers_can_set", evadable(budget)}});
+    }
+    fmt::print(out, "{}\n", doc.dump(2));
+}
+
+int check(CliContext& context, const CheckOptions& options) {
+    if (options.reference) {
+        context.out << config_reference();
+        return kExitDone;
+    }
+    if (options.endpoints) {
+        context.out << provider::endpoints_markdown();
+        return kExitDone;
+    }
+    auto config = find_config(context, options.config_file);
+    if (!config) {
+        fmt::print(context.err, "{}\n", config.error().message());
+        return kExitFailed;
+    }
+    auto prices = read_price_book(*config);
+    if (!prices) {
+        fmt::print(context.err, "{}\n", prices.error().message());
+        return kExitFailed;
+    }
+    (context.json ? tell_json : tell)(context.out, *config, *prices->book);
+    return kExitDone;
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, CliContext& context) {
+    auto options = std::make_shared<CheckOptions>();
+    CLI::App* check_app =
+        app.add_subcommand("check", "Read the configuration, say what it means, change nothing");
+    check_app->add_option("-c,--config", options->config_file, "Configuration file");
+    check_app->add_flag("--reference", options->reference, "Print every key of the file");
+    check_app->add_flag("--endpoints", options->endpoints, "Print the fate of every endpoint");
+    check_app->footer(
+        "Says of each budget whether it is hard, hard outside production or alerts only, and "
+        "which\n"
+        "rules rest on what callers say of themselves. Every error is told with its line.");
+    check_app->callback([&context, options] {
+        context.run = [&context, options] {
+            return check(context, *options);
+        };
+    });
+}
+
+}  // namespace weir::app

@@ -1,0 +1,14 @@
+// The subcommands that are this process itself: serve and check.
+#pragma once
+
+#include "app/cli.h"
+
+namespace weir::app {
+
+void add_serve_command(CLI::App& app, CliContext& context);
+void add_check_command(CLI::App& app, CliContext& context);
+
+// --config, else weir.yaml where there is one, else the environment. Errors: config_invalid.
+Result<Config> find_config(const CliContext& context, const std::string& config_file);
+
+}  // namespace weir::app

@@ -1,0 +1,365 @@
+#include "app/service.h"
+
+#include <algorithm>
+#include <csignal>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "admin/admin.h"
+#include "app/books.h"
+#include "app/cli.h"
+#include "app/control_desk.h"
+#include "app/journal_keeper.h"
+#include "app/policy_builder.h"
+#include "app/price_sources.h"
+#include "app/road_worker.h"
+#include "app/small_file.h"
+#include "core/identify.h"
+#include "ledger/fold.h"
+#include "runtime/sha256.h"
+#include "runtime/signals.h"
+
+namespace weir::app {
+namespace {
+
+constexpr int kWorkersMax = 8;
+
+int worker_count(const Config& config) {
+    if (config.workers > 0) return config.workers;
+    auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    return std::clamp(cores, 1, kWorkersMax);
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string scheme(const Config& config) {
+    return config.tls_certificate.empty() ? "http://" : "https://";
+}
+
+}  // namespace
+
+struct Service::Impl {
+    Config config;
+    runtime::SystemClock clock;
+    runtime::SystemRng rng;
+    runtime::Loop control;
+    Books books;
+    gateway::Treasury treasury{clock};
+    std::shared_ptr<const core::PriceBook> prices;
+    std::shared_ptr<const core::Policy> policy;
+    std::optional<FirstKeys> first_keys;
+
+    runtime::TlsClient tls_client;
+    runtime::TlsServer tls_server;
+    std::unique_ptr<ControlDesk> desk;
+    std::optional<RoadShared> shared;
+    std::vector<std::unique_ptr<RoadWorker>> workers;
+    std::unique_ptr<JournalKeeper> keeper;
+
+    runtime::BufferPool admin_buffers;
+    std::unique_ptr<admin::Server> admin;
+    std::unique_ptr<runtime::Listener> admin_listener;
+    std::unique_ptr<runtime::Signals> signals;
+    runtime::TaskGroup tasks;
+    bool draining = false;
+    std::size_t still_draining = 0;
+
+    Result<> open();
+    Result<> check_ports() const;
+    Result<> apply_config(Config next);
+    Result<> read_prices();
+    Result<> publish();
+    Result<> start_workers();
+    Result<> start_admin();
+    Result<> correct(const ledger::CorrectionRecord& correction);
+    Result<> import_prices(std::string_view name, std::string_view catalogue);
+    Result<> write_addresses(const Secret& operator_key);
+    void on_signal(int signal);
+    void reload();
+    void drain();
+    void worker_drained();
+    runtime::Task<void> stop_after(Duration d);
+    void tear_down();
+};
+
+Result<> Service::Impl::check_ports() const {
+    for (const ListenAddress* address : {&config.listen, &config.admin}) {
+        if (address->port == 0) continue;
+        if (auto free = runtime::check_port_is_free(address->host, address->port); !free) {
+            return free;
+        }
+    }
+    return {};
+}
+
+Result<> Service::Impl::open() {
+    raise_descriptor_limit();
+    if (auto free = check_ports(); !free) return free;
+    if (!config.tls_certificate.empty()) {
+        auto loaded = tls_server.load(config.tls_certificate, config.tls_key);
+        if (!loaded) return loaded;
+    }
+    auto opened = open_books(config, clock, rng);
+    if (!opened) return std::unexpected(opened.error());
+    books = std::move(*opened);
+    treasury.not_before(books.last_seen);
+    if (auto read = read_prices(); !read) return read;
+    auto minted = mint_first_keys(*books.directory, clock.unix_now());
+    if (!minted) return std::unexpected(minted.error());
+    first_keys = std::move(*minted);
+    store::Change change{"configuration", treasury.now()};
+    if (auto applied = books.directory->apply_config_budgets(config.budgets, change); !applied) {
+        return applied;
+    }
+    if (auto published = publish(); !published) return published;
+    if (auto started = start_workers(); !started) return started;
+    return start_admin();
+}
+
+// The book's sources are on the disk before the first call is priced by it (ledger.md J8).
+Result<> Service::Impl::read_prices() {
+    auto read = read_price_book(config);
+    if (!read) return std::unexpected(read.error());
+    auto kept =
+        books.directory->keep_price_book(read->book->hash(), read->sources, clock.unix_now());
+    if (!kept) return kept;
+    prices = std::move(read->book);
+    return {};
+}
+
+Result<> Service::Impl::publish() {
+    auto parts = books.directory->load_policy_parts();
+    if (!parts) return std::unexpected(parts.error());
+    auto flushed = books.bookkeeper->flush();
+    if (!flushed) return flushed;
+    auto balances = books.queries->balances(treasury.now());
+    if (!balances) return std::unexpected(balances.error());
+    std::vector<gateway::Treasury::Seed> seeds;
+    for (store::Balance& b : *balances) {
+        seeds.push_back({b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun});
+    }
+    treasury.redefine(parts->budgets, seeds);
+    policy = build_policy(config, std::move(*parts), prices, policy ? policy->version + 1 : 1);
+    for (auto& worker : workers) worker->take_policy(policy);
+    return {};
+}
+
+Result<> Service::Impl::start_workers() {
+    desk = std::make_unique<ControlDesk>(control, treasury, *books.queries, *books.bookkeeper,
+                                         [this] { return policy; });
+    shared.emplace(RoadShared{.config = config,
+                              .clock = clock,
+                              .treasury = treasury,
+                              .desk = *desk,
+                              .tls_client = tls_client,
+                              .tls_server = config.tls_certificate.empty() ? nullptr : &tls_server,
+                              .policy = policy,
+                              .epoch = books.epoch()});
+    std::vector<ledger::JournalWriter*> writers{books.control_journal.get()};
+    for (int i = 0; i < worker_count(config); ++i) {
+        auto number = static_cast<std::uint16_t>(i);
+        auto journal = ledger::JournalWriter::open(books.journal, books.epoch(), number);
+        if (!journal) return std::unexpected(journal.error());
+        writers.push_back(journal->get());
+        workers.push_back(std::make_unique<RoadWorker>(number, std::move(*journal), *shared));
+        auto port = workers.back()->listen(config.listen.host, config.listen.port);
+        if (!port) return std::unexpected(port.error());
+        config.listen.port = *port;  // of the first; the others share it
+    }
+    keeper = std::make_unique<JournalKeeper>(
+        JournalKeeper::Options{books.journal.directory, books.epoch(), config.journal_keep_bytes},
+        std::move(writers), *books.bookkeeper);
+    for (auto& worker : workers) worker->start();
+    return {};
+}
+
+Result<> Service::Impl::start_admin() {
+    Secret operator_key{core::mint_key(rng)};
+    admin::Services services{.directory = *books.directory,
+                             .queries = *books.queries,
+                             .bookkeeper = *books.bookkeeper,
+                             .clock = clock,
+                             .buffers = admin_buffers,
+                             .sha256 = runtime::sha256,
+                             .operator_key = operator_key,
+                             .policy = [this] { return policy; },
+                             .publish = [this] { return publish(); },
+                             .figures = [this] { return treasury.figures(); },
+                             .import_prices =
+                                 [this](std::string_view name, std::string_view catalogue) {
+                                     return import_prices(name, catalogue);
+                                 },
+                             .correct = [this](const auto& c) { return correct(c); },
+                             .ready = [this] { return !draining; },
+                             .version = WEIR_VERSION};
+    admin = std::make_unique<admin::Server>(std::move(services));
+    auto listener = runtime::Listener::open(control, config.admin.host, config.admin.port,
+                                            [this](runtime::Own stream, std::string_view peer) {
+                                                admin->accept(std::move(stream), std::string(peer));
+                                            });
+    if (!listener) return std::unexpected(listener.error());
+    admin_listener = std::move(*listener);
+    config.admin.port = admin_listener->port();
+    return write_addresses(operator_key);
+}
+
+// Where the command line finds this process.
+Result<> Service::Impl::write_addresses(const Secret& operator_key) {
+    std::string base = config.data_dir + "/";
+    auto key = write_file(base + kOperatorKeyFile, std::string(operator_key.reveal()) + "\n", 0600);
+    if (!key) return key;
+    return write_file(base + kAdminUrlFile, "http://" + config.admin.text() + "\n", 0644);
+}
+
+Result<> Service::Impl::import_prices(std::string_view name, std::string_view catalogue) {
+    if (auto kept = keep_catalogue(config, name, catalogue); !kept) return kept;
+    if (auto read = read_prices(); !read) return read;
+    return publish();
+}
+
+Result<> Service::Impl::correct(const ledger::CorrectionRecord& correction) {
+    if (auto flushed = books.bookkeeper->flush(); !flushed) return flushed;
+    auto call = books.queries->call(correction.id.call);
+    if (!call) return std::unexpected(call.error());
+    auto attempt = std::ranges::find_if(call->attempts, [&](const auto& a) {
+        return a.row.head.id == correction.id && a.row.state != "open" && a.row.state != "refused";
+    });
+    if (attempt == call->attempts.end()) {
+        return fail(ErrorCode::not_found,
+                    "There is no ended attempt " + correction.id.text() + ".");
+    }
+    auto written = books.control_journal->append(ledger::Record{correction});
+    if (written) written = books.control_journal->sync();
+    if (!written) return written;
+    for (const core::HoldPart& part : attempt->row.parts) {
+        treasury.correct(part.budget_id, part.instance, part.window,
+                         ledger::corrected_part(correction, part));
+    }
+    return books.bookkeeper->flush();
+}
+
+// What can change while calls run: everything but addresses, threads, the data directory and how
+// durably it is written.
+Result<> Service::Impl::apply_config(Config next) {
+    next.listen = config.listen;
+    next.admin = config.admin;
+    next.data_dir = config.data_dir;
+    next.workers = config.workers;
+    next.durability = config.durability;
+    store::Change change{"configuration", treasury.now()};
+    auto applied = books.directory->apply_config_budgets(next.budgets, change);
+    if (!applied) return applied;
+    bool tls = !next.tls_certificate.empty() && !config.tls_certificate.empty();
+    if (tls) {
+        auto loaded = tls_server.load(next.tls_certificate, next.tls_key);
+        if (!loaded) return loaded;
+    }
+    config = std::move(next);
+    if (auto read = read_prices(); !read) return read;
+    return publish();
+}
+
+void Service::Impl::reload() {
+    if (config.file.empty()) {
+        spdlog::info("reload: there is no configuration file to read again");
+        return;
+    }
+    auto next = read_config(config.file, process_environment);
+    Result<> applied = next ? apply_config(std::move(*next)) : std::unexpected(next.error());
+    if (applied) {
+        spdlog::info("reload: {} is in force", config.file);
+    } else {
+        spdlog::error("reload: the old configuration stays: {}", applied.error().message());
+    }
+}
+
+void Service::Impl::on_signal(int signal) {
+    if (signal == SIGHUP) return reload();
+    if (draining) return control.stop();  // the second time means now
+    drain();
+}
+
+void Service::Impl::drain() {
+    draining = true;
+    still_draining = workers.size();
+    spdlog::info("draining: running calls have {} s", config.drain_seconds);
+    for (auto& worker : workers) {
+        worker->drain([this] { control.post([this] { worker_drained(); }); });
+    }
+    tasks.spawn(stop_after(std::chrono::seconds{config.drain_seconds}));
+}
+
+void Service::Impl::worker_drained() {
+    if (--still_draining == 0) control.stop();
+}
+
+runtime::Task<void> Service::Impl::stop_after(Duration d) {
+    co_await control.sleep(d);
+    spdlog::warn("draining: time is up; calls that still run end as unknown, at their bounds");
+    control.stop();
+}
+
+// Outside in: no new calls, the running ones end in the journal, the journal is sealed, the
+// bookkeeper reads it to its end.
+void Service::Impl::tear_down() {
+    if (admin_listener) admin_listener->close();
+    for (auto& worker : workers) worker->stop();
+    keeper.reset();
+    workers.clear();
+    books.control_journal.reset();
+    if (books.bookkeeper) books.bookkeeper->stop();
+    admin.reset();
+}
+
+Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Service::~Service() { impl_->tear_down(); }
+
+Result<std::unique_ptr<Service>> Service::start(Config config) {
+    auto impl = std::make_unique<Impl>();
+    impl->config = std::move(config);
+    std::unique_ptr<Service> service{new Service(std::move(impl))};
+    if (auto opened = service->impl_->open(); !opened) return std::unexpected(opened.error());
+    return service;
+}
+
+void Service::run() {
+    Impl& s = *impl_;
+    s.signals = std::make_unique<runtime::Signals>(
+        s.control, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP},
+        [&s](int signal) { s.on_signal(signal); });
+    s.control.run();
+    s.signals.reset();
+}
+
+void Service::shut_down() {
+    impl_->control.post([this] {
+        if (!impl_->draining) impl_->drain();
+    });
+}
+
+void Service::post(std::move_only_function<void()> f) { impl_->control.post(std::move(f)); }
+
+const Config& Service::config() const { return impl_->config; }
+std::string Service::gateway_url() const {
+    return scheme(impl_->config) + impl_->config.listen.text();
+}
+std::string Service::admin_url() const { return "http://" + impl_->config.admin.text(); }
+std::uint32_t Service::epoch() const { return impl_->books.epoch(); }
+std::optional<FirstKeys> Service::take_first_keys() {
+    return std::exchange(impl_->first_keys, std::nullopt);
+}
+std::pair<std::size_t, std::size_t> Service::recovered() const {
+    return {impl_->books.orphaned, impl_->books.released};
+}
+store::Directory& Service::directory() { return *impl_->books.directory; }
+Result<> Service::publish() { return impl_->publish(); }
+
+}  // namespace weir::app
