@@ -13,8 +13,10 @@ std::string team_json(const core::TeamRecord& team) {
 }
 
 Result<> check_team_name(std::string_view name) {
-    if (!name.empty() && name.size() <= 256 && is_utf8(name)) return {};
-    return fail(ErrorCode::invalid_parameter, "a team needs a name of 1 to 256 bytes of UTF-8");
+    // A slash parts team and trajectory in the names of budget instances (core/budget.h).
+    if (!name.empty() && name.size() <= 256 && is_utf8(name) && !name.contains('/')) return {};
+    return fail(ErrorCode::invalid_parameter,
+                "a team needs a name of 1 to 256 bytes of UTF-8 without a slash");
 }
 
 }  // namespace
@@ -43,6 +45,12 @@ Result<> Directory::write_audit(const Change& change, std::string_view action,
     before.empty() ? insert->bind_null(5) : insert->bind(5, before);
     after.empty() ? insert->bind_null(6) : insert->bind(6, after);
     return insert->run();
+}
+
+Result<> Directory::note_change(const Change& change, std::string_view action,
+                                std::string_view subject, const std::string& before,
+                                const std::string& after) {
+    return write_audit(change, action, subject, before, after);
 }
 
 Result<std::vector<AuditRow>> Directory::audit(std::int64_t before_row, std::size_t limit) {

@@ -111,6 +111,9 @@ class Directory {
     Result<std::string> price_book(std::string_view hash);
 
     Result<PolicyParts> load_policy_parts();
+    // An audit row for a change that is kept elsewhere: a correction in the journal, a catalogue.
+    Result<> note_change(const Change& change, std::string_view action, std::string_view subject,
+                         const std::string& before, const std::string& after);
     // Latest first; `before_row` 0 = from the latest.
     Result<std::vector<AuditRow>> audit(std::int64_t before_row, std::size_t limit);
 

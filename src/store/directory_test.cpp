@@ -143,6 +143,27 @@ TEST(Directory, EachChangeHasItsAuditRowAndAFailedOneHasNone) {
     EXPECT_EQ(audit[3].after, R"({"owner":"joan"})");
 }
 
+TEST(Directory, ChangeThatIsKeptElsewhereHasItsAuditRow) {
+    Office office;
+    ASSERT_TRUE(office.directory->note_change(office.change, "ledger.correct", "attempt:call_x.1",
+                                              "", R"({"reason":"invoice"})"));
+    const std::vector<AuditRow> rows = office.directory->audit(0, 1).value();
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].actor, "ada");
+    EXPECT_EQ(rows[0].action, "ledger.correct");
+    EXPECT_EQ(rows[0].subject, "attempt:call_x.1");
+    EXPECT_EQ(rows[0].before, "");
+    EXPECT_EQ(rows[0].after, R"({"reason":"invoice"})");
+}
+
+// "a/b" with trajectory "c" would count in the instance of team "a" with trajectory "b/c".
+TEST(Directory, TeamNameCannotReachIntoAnotherTeamsTrajectories) {
+    Office office;
+    const Result<> made = office.directory->create_team({"support/night", {}}, office.change);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code(), ErrorCode::invalid_parameter);
+}
+
 TEST(Directory, BudgetKeepsItsIdWhenItsTermsChangeOrItIsMadeAgain) {
     Office office;
     const auto first = office.directory->put_budget(monthly("staging", 500), "api", office.change);
