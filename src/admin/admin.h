@@ -47,6 +47,8 @@ struct Services {
     // False while draining: /readyz says so.
     std::function<bool()> ready;
     std::string version;
+    // Of the data listener, for paste-ready blocks.
+    std::string gateway_url = "http://127.0.0.1:4000";
 };
 
 class Server {

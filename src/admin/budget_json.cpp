@@ -1,0 +1,72 @@
+#include "admin/budget_json.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace weir::admin {
+namespace {
+
+std::string_view block_at(core::Blocking blocking) {
+    switch (blocking) {
+        case core::Blocking::by_environment:
+            return "by_environment";
+        case core::Blocking::always:
+            return "100";
+        case core::Blocking::never:
+            return "never";
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+Json json_window(core::WindowSpan window) {
+    const bool ends = window.end != std::numeric_limits<std::int64_t>::max();
+    return {{"start", to_rfc3339(UnixTime::from_seconds(window.start))},
+            {"end", ends ? Json(to_rfc3339(UnixTime::from_seconds(window.end))) : Json(nullptr)}};
+}
+
+Json budget_terms(const core::BudgetSpec& spec) {
+    Json where = Json::object();
+    for (const core::BudgetCondition& condition : spec.where) {
+        where[std::string{core::dimension_name(condition.dimension)}] = condition.any_of;
+    }
+    return {{"name", spec.name},
+            // 64 bits: more than a JSON number keeps.
+            {"id", std::to_string(spec.id)},
+            {"where", where},
+            {"by", spec.by ? Json(core::dimension_name(*spec.by)) : Json(nullptr)},
+            {"unit", core::budget_unit_name(spec.unit)},
+            {"amount", json_amount(spec.unit, spec.amount)},
+            {"window", core::window_name(spec.window)},
+            {"alert_at", spec.alert_percent},
+            {"block_at", block_at(spec.blocking)},
+            {"mode", spec.observe ? "observe" : "enforce"},
+            {"version", spec.version}};
+}
+
+Json budget_figures(const core::BudgetSpec& spec, const core::InstanceFigures& figures) {
+    const Int128 remaining = figures.amount - figures.settled - figures.held;
+    return {{"instance", figures.instance},
+            {"window", json_window(figures.window)},
+            {"amount", json_amount(spec.unit, figures.amount)},
+            {"used", json_amount(spec.unit, figures.settled)},
+            {"held", json_amount(spec.unit, figures.held)},
+            {"remaining", json_amount(spec.unit, std::max<Int128>(remaining, 0))},
+            {"overrun", json_amount(spec.unit, figures.overrun)}};
+}
+
+bool is_of_team(const core::BudgetSpec& spec, std::string_view instance, std::string_view team) {
+    for (const core::BudgetCondition& condition : spec.where) {
+        if (condition.dimension == core::Dimension::team) {
+            return condition.any_of.size() == 1 && condition.any_of.front() == team;
+        }
+    }
+    if (!spec.by) return false;
+    if (*spec.by == core::Dimension::team) return instance == team;
+    // Instances by trajectory are named "team/trajectory".
+    return *spec.by == core::Dimension::trajectory && instance.size() > team.size() &&
+           instance.starts_with(team) && instance[team.size()] == '/';
+}
+
+}  // namespace weir::admin

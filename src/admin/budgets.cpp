@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <fmt/format.h>
+#include <functional>
+
+#include "admin/budget_json.h"
+#include "admin/fields.h"
+#include "admin/handlers.h"
+
+namespace weir::admin {
+namespace {
+
+constexpr std::int64_t kInstancesMax = 10'000;
+
+struct BudgetQuery {
+    std::optional<std::string> instance;
+    std::size_t limit = 0;  // instances of each budget
+};
+
+Result<BudgetQuery> read_query(const Request& request, std::int64_t usual) {
+    Fields query = Fields::of_query(request.query, {"instance", "limit"});
+    BudgetQuery out;
+    out.instance = query.text("instance");
+    out.limit = static_cast<std::size_t>(query.integer("limit", 0, kInstancesMax).value_or(usual));
+    if (Result<> good = query.problem(); !good) return std::unexpected(std::move(good).error());
+    return out;
+}
+
+using Figures = std::vector<core::InstanceFigures>;
+
+bool is_shown(const core::BudgetSpec& spec, const core::InstanceFigures& figures,
+              const Caller& caller, const BudgetQuery& query) {
+    if (figures.budget_id != spec.id) return false;
+    if (query.instance && *query.instance != figures.instance) return false;
+    return !caller.only_team() || is_of_team(spec, figures.instance, *caller.only_team());
+}
+
+// The fullest instances first: those that someone will ask about.
+Json budget_with_figures(const core::BudgetSpec& spec, const Figures& all, const Caller& caller,
+                         const BudgetQuery& query) {
+    std::vector<const core::InstanceFigures*> shown;
+    for (const core::InstanceFigures& figures : all) {
+        if (is_shown(spec, figures, caller, query)) shown.push_back(&figures);
+    }
+    std::ranges::sort(shown, std::greater{},
+                      [](const core::InstanceFigures* f) { return f->settled + f->held; });
+    Json instances = Json::array();
+    for (std::size_t i = 0; i < std::min(shown.size(), query.limit); ++i) {
+        instances.push_back(budget_figures(spec, *shown[i]));
+    }
+    Json out = budget_terms(spec);
+    out["instances"] = std::move(instances);
+    out["instances_total"] = shown.size();
+    return out;
+}
+
+// A team owner sees the budgets that count its team alone.
+bool is_listed(const core::BudgetSpec& spec, const Caller& caller) {
+    if (!caller.only_team()) return true;
+    const std::string_view team = *caller.only_team();
+    return is_of_team(spec, team, team) || is_of_team(spec, std::string{team} + "/", team);
+}
+
+}  // namespace
+
+Result<Answer> list_budgets(Services& services, const Request& request) {
+    Result<BudgetQuery> query = read_query(request, 20);
+    if (!query) return std::unexpected(std::move(query).error());
+    const auto policy = services.policy();
+    const Figures figures = services.figures();
+    Json list = Json::array();
+    for (const core::BudgetSpec& spec : policy->budgets) {
+        if (!is_listed(spec, request.caller)) continue;
+        list.push_back(budget_with_figures(spec, figures, request.caller, *query));
+    }
+    return answer({{"budgets", std::move(list)}});
+}
+
+Result<Answer> get_budget(Services& services, const Request& request) {
+    Result<BudgetQuery> query = read_query(request, 100);
+    if (!query) return std::unexpected(std::move(query).error());
+    const auto policy = services.policy();
+    const std::string& name = request.captures[0];
+    const auto spec = std::ranges::find(policy->budgets, name, &core::BudgetSpec::name);
+    if (spec == policy->budgets.end() || !is_listed(*spec, request.caller)) {
+        return fail(ErrorCode::not_found,
+                    fmt::format("There is no budget {}.", name.substr(0, 64)));
+    }
+    return answer(budget_with_figures(*spec, services.figures(), request.caller, *query));
+}
+
+}  // namespace weir::admin
