@@ -41,3 +41,14 @@ if ((${#missing[@]})); then
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
     "${missing[@]}" >/dev/null
 fi
+
+# The official SDKs that the end-to-end tests drive Weir with.
+if [[ "${1:-}" == "--test" && -f tests/e2e/requirements.txt ]]; then
+  venv=build/venv
+  stamp=$venv/.installed
+  if ! cmp -s tests/e2e/requirements.txt "$stamp"; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check -r tests/e2e/requirements.txt
+    cp tests/e2e/requirements.txt "$stamp"
+  fi
+fi

@@ -64,7 +64,7 @@ def tracked():
 def check_source(path, table, complain):
     text = (ROOT / path).read_text()
     lines = text.splitlines()
-    is_test = path.stem.endswith("_test")
+    is_test = path.stem.endswith(("_test", "_testing"))
     room = path.parts[1] if path.parts[0] == "src" and len(path.parts) > 2 else None
     most = LONGER_FILES.get(str(path), HEADER_LINES_MAX if path.suffix == ".h" else FILE_LINES_MAX)
     if len(lines) > most and not is_test:
