@@ -83,14 +83,14 @@ void append_weir_fields(std::string& out, const CallNotes& notes) {
     append_attribution_fields(out, notes);
 }
 
-void append_answer_head(std::string& out, const codec::ResponseHead& provider,
-                        const CallNotes& notes) {
+void append_provider_fields(std::string& out, const codec::ResponseHead& provider) {
     codec::append_status_line(out, provider.status);
+    bool named = provider.find("connection").data() != nullptr;
     for (const auto& field : provider.fields) {
         if (!answers_through(field.name)) continue;
+        if (named && codec::connection_names(provider.fields, field.name)) continue;
         out.append(field.name).append(": ").append(field.value).append("\r\n");
     }
-    append_weir_fields(out, notes);
 }
 
 Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool head_only) {

@@ -148,7 +148,8 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     {
         std::string head;
         head.reserve(1024);
-        append_answer_head(head, c.exchange.head(), c.notes);
+        append_provider_fields(head, c.exchange.head());
+        append_weir_fields(head, c.notes);
         if (chunked) head.append("transfer-encoding: chunked\r\n");
         if (!keep_alive) head.append("connection: close\r\n");
         head.append("\r\n");
@@ -208,6 +209,9 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
     if (usage.is_exact()) return settle(c, &error);
     auto billing =
         provider::billing_of_error(c.target.provider->vendor, c.outcome.provider_status, body);
+    std::string head;
+    head.reserve(1024);
+    append_provider_fields(head, c.exchange.head());
     if (c.call.endpoint.fate == provider::Fate::free) billing = provider::Billing::unbilled;
     finish_outcome(c, &error);
     if (billing == provider::Billing::unbilled) {
@@ -235,9 +239,7 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     c.notes.settlement = ok ? settle(c, nullptr) : settle_error(c, *body);
     if (c.client_gone) co_return false;
     bool keep_alive = c.client_keep_alive && !c.road.draining;
-    std::string head;
-    head.reserve(1024);
-    append_answer_head(head, c.exchange.head(), c.notes);
+    append_weir_fields(head, c.notes);
     codec::append_field(head, "content-length", std::uint64_t{body->size()});
     if (!keep_alive) head.append("connection: close\r\n");
     head.append("\r\n");
