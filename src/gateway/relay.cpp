@@ -209,9 +209,6 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
     if (usage.is_exact()) return settle(c, &error);
     auto billing =
         provider::billing_of_error(c.target.provider->vendor, c.outcome.provider_status, body);
-    std::string head;
-    head.reserve(1024);
-    append_provider_fields(head, c.exchange.head());
     if (c.call.endpoint.fate == provider::Fate::free) billing = provider::Billing::unbilled;
     finish_outcome(c, &error);
     if (billing == provider::Billing::unbilled) {
@@ -224,6 +221,9 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
 runtime::Task<bool> relay_whole(RelayContext& c) {
     int status = c.exchange.head().status;
     bool ok = status >= 200 && status < 300;
+    std::string head;
+    head.reserve(1024);
+    append_provider_fields(head, c.exchange.head());
     std::string storage;
     auto body = co_await read_whole(c, ok ? kAnswerBytesMax : kErrorBytesMax, storage);
     if (!body) {
