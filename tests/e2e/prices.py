@@ -1,0 +1,97 @@
+"""What a usage costs by the catalogue, reckoned apart from Weir: the catalogue's own matching rules,
+Decimal, and one rounding to pico-dollars for each charge."""
+
+import datetime
+import functools
+import json
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from weir import BUILD
+
+PICO = Decimal("0.000000000001")
+
+# Where a class has no price of its own, that of its parent is taken (wire.md 2.1).
+PARENT = {"cache_read_mtok": "input_mtok", "cache_write_mtok": "input_mtok",
+          "cache_write_1h_mtok": "cache_write_mtok", "input_audio_mtok": "input_mtok",
+          "output_audio_mtok": "output_mtok"}
+CLASSES = {"input": "input_mtok", "cache_read": "cache_read_mtok",
+           "cache_write_short": "cache_write_mtok", "cache_write_long": "cache_write_1h_mtok",
+           "input_audio": "input_audio_mtok", "output": "output_mtok",
+           "output_audio": "output_audio_mtok"}
+INPUTS = ("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio")
+
+
+@functools.cache
+def catalogue():
+    path = BUILD / "src/store/catalogue.json"
+    return json.loads(path.read_text(), parse_float=Decimal, parse_int=Decimal)
+
+
+def matches(rule, name):
+    (kind, what), = rule.items()
+    if kind == "or":
+        return any(matches(r, name) for r in what)
+    if kind == "and":
+        return all(matches(r, name) for r in what)
+    return {"equals": lambda: name == what, "starts_with": lambda: name.startswith(what),
+            "ends_with": lambda: name.endswith(what), "contains": lambda: what in name,
+            "regex": lambda: re.search(what, name) is not None}[kind]()
+
+
+def prices_of(vendor, model, today=None):
+    provider = next(p for p in catalogue() if p["id"] == vendor)
+    row = next((m for m in provider["models"] if matches(m["match"], model.lower())), None)
+    if row is None:
+        return None
+    prices = row["prices"]
+    if isinstance(prices, list):  # the last one whose constraint holds
+        today = today or datetime.datetime.now(datetime.timezone.utc).date()
+        current = None
+        for part in prices:
+            start = (part.get("constraint") or {}).get("start_date")
+            if start is None or datetime.date.fromisoformat(start) <= today:
+                current = part["prices"]
+        prices = current
+    return prices
+
+
+def rate(prices, name, input_total):
+    while name not in prices and name in PARENT:
+        name = PARENT[name]
+    price = prices.get(name)
+    if price is None:
+        return None
+    if isinstance(price, dict):
+        best = price["base"]
+        for tier in price["tiers"]:
+            if input_total > tier["start"]:
+                best = tier["price"]
+        return best
+    return price
+
+
+def cost(vendor, model, tokens, web_searches=0):
+    """Dollars of {class: tokens} as Weir must reckon them; None where the catalogue has no price."""
+    prices = prices_of(vendor, model)
+    if prices is None:
+        return None
+    input_total = sum(tokens.get(name, 0) for name in INPUTS)
+    total = Decimal(0)
+    for name, count in tokens.items():
+        if not count:
+            continue
+        price = rate(prices, CLASSES[name], input_total)
+        assert price is not None, (model, name)
+        total += (Decimal(count) * price / 1_000_000).quantize(PICO, ROUND_HALF_EVEN)
+    if web_searches:
+        per = prices.get("web_searches_kcount")
+        assert per is not None, model
+        total += (Decimal(web_searches) * per / 1000).quantize(PICO, ROUND_HALF_EVEN)
+    return total
+
+
+def usd(text):
+    """A figure of Weir's: decimal text, never a float."""
+    assert isinstance(text, str), f"money as {type(text).__name__}: {text!r}"
+    return Decimal(text)
