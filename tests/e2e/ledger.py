@@ -10,8 +10,9 @@ def check_settled(weir, call_id, vendor, model, tokens, completeness="exact", we
     assert call_id, "no x-weir-call-id"
     call = weir.call(call_id, key)
     assert len(call["attempts"]) == 1, call
-    check_attempt(call["attempts"][0], vendor, model, tokens, completeness, web_searches)
-    assert prices.usd(call["cost_usd"]) == prices.cost(vendor, model, tokens, web_searches)
+    attempt = call["attempts"][0]
+    check_attempt(attempt, vendor, model, tokens, completeness, web_searches)
+    assert call["cost_usd"] == attempt["cost_usd"] and call["charge_usd"] == attempt["charge_usd"]
     return call
 
 
@@ -20,7 +21,7 @@ def check_attempt(attempt, vendor, model, tokens, completeness="exact", web_sear
     usage = attempt["usage"]
     assert usage["completeness"] == completeness, usage
     assert usage["tokens"] == {k: v for k, v in tokens.items() if v}, usage
-    cost = prices.cost(vendor, model, tokens, web_searches)
+    cost = prices.cost(vendor, model, tokens, web_searches, attempt["admitted_at"])
     assert prices.usd(attempt["cost_usd"]) == cost, (attempt["charges"], cost)
     assert prices.usd(attempt["charge_usd"]) == cost
     assert prices.usd(attempt["bound_usd"]) >= cost, "the bound was too low"

@@ -39,21 +39,30 @@ def matches(rule, name):
             "regex": lambda: re.search(what, name) is not None}[kind]()
 
 
-def prices_of(vendor, model, today=None):
-    provider = next(p for p in catalogue() if p["id"] == vendor)
-    row = next((m for m in provider["models"] if matches(m["match"], model.lower())), None)
-    if row is None:
-        return None
-    prices = row["prices"]
-    if isinstance(prices, list):  # the last one whose constraint holds
-        today = today or datetime.datetime.now(datetime.timezone.utc).date()
-        current = None
-        for part in prices:
-            start = (part.get("constraint") or {}).get("start_date")
-            if start is None or datetime.date.fromisoformat(start) <= today:
-                current = part["prices"]
-        prices = current
-    return prices
+def holds(constraint, at):
+    if constraint is None:
+        return True
+    if "start_date" in constraint:
+        return datetime.date.fromisoformat(constraint["start_date"]) <= at.date()
+    start, end = (datetime.time.fromisoformat(constraint[k]) for k in ("start_time", "end_time"))
+    return start <= at.timetz() < end
+
+
+def prices_of(vendor, model, at=None):
+    """The list that holds at an instant (RFC 3339): the vendor's own, else that of those it resells."""
+    at = (datetime.datetime.fromisoformat(at) if at else
+          datetime.datetime.now(datetime.timezone.utc)).astimezone(datetime.timezone.utc)
+    own = next(p for p in catalogue() if p["id"] == vendor)
+    others = [p for name in own.get("fallback_model_providers") or []
+              for p in catalogue() if p["id"] == name]
+    for provider in (own, *others):
+        for row in provider["models"]:
+            if matches(row["match"], model.lower()):
+                prices = row["prices"]
+                if isinstance(prices, list):  # the last one whose constraint holds
+                    prices = [p["prices"] for p in prices if holds(p.get("constraint"), at)][-1]
+                return prices
+    return None
 
 
 def rate(prices, name, input_total):
@@ -71,9 +80,9 @@ def rate(prices, name, input_total):
     return price
 
 
-def cost(vendor, model, tokens, web_searches=0):
+def cost(vendor, model, tokens, web_searches=0, at=None):
     """Dollars of {class: tokens} as Weir must reckon them; None where the catalogue has no price."""
-    prices = prices_of(vendor, model)
+    prices = prices_of(vendor, model, at)
     if prices is None:
         return None
     input_total = sum(tokens.get(name, 0) for name in INPUTS)

@@ -208,6 +208,8 @@ class Upstream:
         return False
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # which wakes accept, as closing does not
+        self.thread.join()
         self.listener.close()
         with self.lock:
             for sock in self.open:
