@@ -120,11 +120,19 @@ class Writable : Waiter {
 };
 inline Writable writable(Stream& s) { return Writable{s}; }
 
+// What has to be written within the time that write_all is given: 1 kB/s at a minute.
+inline constexpr std::size_t kProgressBytes = std::size_t{64} * 1024;
+
 // co_await write_all(stream, pieces, count): 0 or -errno. No user-space buffer: the caller stays
 // suspended until the kernel has all of it, which is the back-pressure. Consumes `pieces` in place.
+// With `within`, every kProgressBytes have that long to go, so that a large body may take its time
+// and a peer that takes a byte now and then may not; without, the stream's own deadline counts.
 class WriteAll : Waiter {
  public:
-    WriteAll(Stream& s, iovec* pieces, int count) : stream_(s), pieces_(pieces), count_(count) {}
+    WriteAll(Stream& s, iovec* pieces, int count, Duration within)
+        : stream_(s), pieces_(pieces), count_(count), within_(within) {
+        if (within_ > Duration::zero()) stream_.set_deadline(within_);
+    }
     bool await_ready() {
         while (count_ > 0) {
             ssize_t n = stream_.try_write(pieces_, count_);
@@ -154,6 +162,11 @@ class WriteAll : Waiter {
 
  private:
     void advance(std::size_t n) {
+        progress_ += n;
+        if (within_ > Duration::zero() && progress_ >= kProgressBytes) {
+            progress_ = 0;
+            stream_.set_deadline(within_);
+        }
         while (count_ > 0 && n >= pieces_->iov_len) {
             n -= pieces_->iov_len;
             ++pieces_;
@@ -167,7 +180,11 @@ class WriteAll : Waiter {
     Stream& stream_;
     iovec* pieces_;
     int count_;
+    Duration within_;
+    std::size_t progress_ = 0;  // since the deadline was set
 };
-inline WriteAll write_all(Stream& s, iovec* pieces, int count) { return {s, pieces, count}; }
+inline WriteAll write_all(Stream& s, iovec* pieces, int count, Duration within = {}) {
+    return {s, pieces, count, within};
+}
 
 }  // namespace weir::runtime

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "runtime/either_way.h"
 #include "runtime/loop_fixture.h"
 
 namespace weir::runtime {
@@ -155,6 +156,93 @@ TEST_F(Tcp, APeerThatLeavesIsToldToItsOwnReaderFirst) {
     EXPECT_EQ(client_result, 0);
     EXPECT_EQ(upstream_result, 1);
     client->link(nullptr);
+}
+
+Task<> write_within(Stream& stream, std::size_t size, Duration within, int& result) {
+    std::string text(size, 'x');
+    iovec piece{text.data(), text.size()};
+    result = co_await write_all(stream, &piece, 1, within);
+}
+
+Task<> sip(Loop& loop, Stream& stream, std::size_t bytes, std::size_t& got) {
+    std::string buffer(bytes, '\0');
+    for (;;) {
+        ssize_t n = co_await read_some(stream, buffer.data(), buffer.size());
+        if (n <= 0) co_return;
+        got += static_cast<std::size_t>(n);
+        co_await loop.sleep(milliseconds{50});
+    }
+}
+
+TEST_F(Tcp, AWriteWithinATimeLastsAsLongAsItMoves) {
+    auto [a, b] = connected_pair(kSmall);
+    std::size_t got = 0;
+    TaskGroup reading;
+    reading.spawn(sip(loop, *b, 256 * 1024, got));
+    int wrote = 1;
+    MonoTime begun = loop.now();
+    run(write_within(*a, 1'500'000, milliseconds{300}, wrote));
+    EXPECT_EQ(wrote, 0);
+    EXPECT_GT(loop.now() - begun, milliseconds{300});
+}
+
+TEST_F(Tcp, AWriteWithinATimeEndsWithAReaderThatSips) {
+    auto [a, b] = connected_pair(kSmall);
+    std::size_t got = 0;
+    TaskGroup reading;
+    reading.spawn(sip(loop, *b, 100, got));
+    int wrote = 1;
+    run(write_within(*a, 1'500'000, milliseconds{300}, wrote));
+    EXPECT_EQ(wrote, -ETIMEDOUT);
+    EXPECT_GT(got, 0U);
+}
+
+Task<> wait_either_way(Stream& stream, int& result) { result = co_await either_way(stream); }
+
+TEST_F(Tcp, AWriterThatIsFullHearsOfBytesAndOfRoom) {
+    auto [a, b] = connected_pair(kSmall);
+    int wrote = 1;
+    std::string chunk(kSmall, 'x');
+    iovec piece{chunk.data(), chunk.size()};
+    auto fill = [&] {
+        for (int i = 0; i < 100; ++i) {
+            while (a->try_write(&piece, 1) > 0) {
+            }
+            run_turns(1);
+        }
+    };
+    fill();
+    int result = 1;
+    tasks.spawn(wait_either_way(*a, result));
+    run_turns(3);
+    EXPECT_EQ(result, 1);
+    tasks.spawn(write_and_mark(*b, "!", wrote));
+    run_turns(3);
+    EXPECT_EQ(result, 0);
+    char byte = 0;
+    EXPECT_EQ(a->try_read(&byte, 1), 1);
+    EXPECT_EQ(a->try_read(&byte, 1), -EAGAIN);
+
+    fill();  // what was heard may have brought room as well
+    result = 1;
+    tasks.spawn(wait_either_way(*a, result));
+    run_turns(3);
+    EXPECT_EQ(result, 1);
+    std::size_t got = 0;
+    auto reading = std::make_unique<TaskGroup>();
+    reading->spawn(sip(loop, *b, kSmall, got));
+    while (result == 1) run_turns(1);
+    EXPECT_EQ(result, 0);
+    EXPECT_EQ(a->try_read(&byte, 1), -EAGAIN);
+
+    reading.reset();
+    a->set_deadline(milliseconds{100});
+    for (result = 0; result == 0;) {
+        fill();
+        run(wait_either_way(*a, result));
+    }
+    EXPECT_EQ(result, -ETIMEDOUT);
+    EXPECT_EQ(tasks.size(), 0U);
 }
 
 // What a busy stream may do in one turn is bounded, and nothing of it is lost.

@@ -183,6 +183,7 @@ ssize_t TlsStream::try_write(const iovec* pieces, int count) {
 // What OpenSSL has buffered may be half a record: after a read that found too little, only the
 // stream below tells.
 bool TlsStream::read_ready() const {
+    if (read_wants_write_) return low_->write_ready();
     return low_->read_ready() || broken_ || (!starved_ && SSL_has_pending(ssl_.get()) == 1);
 }
 
