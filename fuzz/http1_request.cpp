@@ -28,7 +28,7 @@ void check_same(const RequestHead& a, const RequestHead& b) {
     WEIR_CHECK(a.method == b.method && a.target == b.target && a.origin == b.origin);
     WEIR_CHECK(a.host == b.host && a.minor == b.minor && a.framing == b.framing);
     WEIR_CHECK(a.content_length == b.content_length && a.keep_alive == b.keep_alive);
-    WEIR_CHECK(a.expect_continue == b.expect_continue && a.upgrade == b.upgrade);
+    WEIR_CHECK(a.expect_continue == b.expect_continue && a.websocket == b.websocket);
     WEIR_CHECK(a.fields.size() == b.fields.size());
     for (std::size_t i = 0; i < a.fields.size(); ++i) {
         WEIR_CHECK(a.fields[i].name == b.fields[i].name);

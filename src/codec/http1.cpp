@@ -23,7 +23,7 @@ struct Seen {
     bool close = false;
     bool keep_alive = false;
     bool names_upgrade = false;
-    bool upgrade = false;
+    bool websocket = false;
     bool expect_continue = false;
     std::string_view host;
     std::uint64_t length = 0;
@@ -79,6 +79,12 @@ void note_connection(std::string_view value, Seen& seen) {
     });
 }
 
+void note_upgrade(std::string_view value, Seen& seen) {
+    each_element(value, [&](std::string_view protocol) {
+        if (equals_ignore_case(protocol, "websocket")) seen.websocket = true;
+    });
+}
+
 // Looks at the few fields that decide framing; most fall out at the switch.
 bool note_field(std::string_view name, std::string_view value, Seen& seen) {
     using scan::is_word;
@@ -94,7 +100,7 @@ bool note_field(std::string_view name, std::string_view value, Seen& seen) {
                 seen.expect_continue = equals_ignore_case(value, "100-continue");
             return true;
         case 7:
-            if (is_word(name, "upgrade")) seen.upgrade = true;
+            if (is_word(name, "upgrade")) note_upgrade(value, seen);
             return true;
         case 10:
             if (is_word(name, "connection")) note_connection(value, seen);
@@ -218,10 +224,10 @@ Verdict conclude_request(const Seen& seen, RequestHead& head) {
                    : seen.lengths != 0 ? Framing::length
                                        : Framing::none;
     head.content_length = seen.length;
-    head.keep_alive = !seen.close && (head.minor == 1 || seen.keep_alive);
+    head.keep_alive = !seen.close && head.minor == 1;
     bool body = head.framing == Framing::chunked || seen.length > 0;
     head.expect_continue = seen.expect_continue && head.minor == 1 && body;
-    head.upgrade = seen.upgrade && seen.names_upgrade;
+    head.websocket = seen.websocket && seen.names_upgrade;
     return Verdict::ok;
 }
 

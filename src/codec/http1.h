@@ -42,9 +42,10 @@ struct RequestHead {
         fields;  // cleared and filled again, so one head can serve a connection
     Framing framing = Framing::none;  // none, length (also for "Content-Length: 0") or chunked
     std::uint64_t content_length = 0;
-    bool keep_alive = true;
+    bool keep_alive = true;        // never of 1.0: its answer would have to say so
     bool expect_continue = false;  // only where a body follows
-    bool upgrade = false;          // Upgrade was sent and Connection names it
+    // A WebSocket is asked for. Any other upgrade (h2c, of Java's client) is one to ignore.
+    bool websocket = false;
 
     // First field of that name, or a view with data() == nullptr.
     std::string_view find(std::string_view name) const;

@@ -207,15 +207,17 @@ TEST(HttpRequestHead, connections_are_kept_as_version_and_fields_say) {
     EXPECT_FALSE(Parsed(with("Connection: x, CLOSE\r\n")).head.keep_alive);
     EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\n\r\n").head.keep_alive);
     EXPECT_TRUE(Parsed("GET / HTTP/1.0\r\n\r\n").whole());
-    EXPECT_TRUE(Parsed("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").head.keep_alive);
+    EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").head.keep_alive);
     EXPECT_FALSE(Parsed(with("Connection: keep-alive, close\r\n")).head.keep_alive);
 }
 
 TEST(HttpRequestHead, expectations_and_upgrades_are_told) {
     EXPECT_TRUE(Parsed(with("Expect: 100-Continue\r\nContent-Length: 1\r\n")).head.expect_continue);
     EXPECT_FALSE(Parsed(with("Expect: 100-continue\r\n")).head.expect_continue);
-    EXPECT_TRUE(Parsed(with("Connection: Upgrade\r\nUpgrade: websocket\r\n")).head.upgrade);
-    EXPECT_FALSE(Parsed(with("Upgrade: h2c\r\n")).head.upgrade);
+    EXPECT_TRUE(Parsed(with("Connection: Upgrade\r\nUpgrade: x, WebSocket\r\n")).head.websocket);
+    EXPECT_FALSE(Parsed(with("Upgrade: websocket\r\n")).head.websocket);
+    EXPECT_FALSE(
+        Parsed(with("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")).head.websocket);
 }
 
 TEST(HttpRequestHead, absolute_targets_give_path_and_host) {

@@ -57,13 +57,23 @@ runtime::Task<AttemptOutcome> try_targets(Road& road, http::ServerConnection& cl
                                           const PreparedCall& call, CallNotes& notes) {
     AttemptOutcome outcome;
     std::uint16_t ordinal = 0;
+    bool counted = false;
     for (const core::Target& target : call.plan.targets) {
         for (bool fresh : {false, true}) {
             AttemptInput input{.target = &target,
                                .ordinal = static_cast<std::uint16_t>(ordinal + 1),
+                               .counts_call = !counted,
                                .fresh_connection = fresh};
             ++ordinal;
-            outcome = co_await attempt(road, client, call, input, notes);
+            core::Verdict before = fresh ? notes.decision : core::Verdict{};
+            AttemptOutcome next = co_await attempt(road, client, call, input, notes);
+            if (fresh && !next.admitted) {
+                // Not admitted again: the call ends with what the try before met (ledger.md §0.5).
+                notes.decision = std::move(before);
+                break;
+            }
+            outcome = std::move(next);
+            counted = counted || outcome.counted;
             if (outcome.answered || !outcome.stale) break;
         }
         // Falling back to the next target is a decision that belongs to routes with more than one;
@@ -86,7 +96,7 @@ runtime::Task<bool> serve_call(Road& road, http::ServerConnection& client, Calle
     notes.policy = call.policy.get();
     if (is_probe(client.head(), call.arrival))
         co_return co_await answer_plain(client, "text/plain", "");
-    if (client.head().upgrade) {
+    if (client.head().websocket) {
         co_return co_await refuse(client, notes, Error{ErrorCode::upgrade_required});
     }
     if (call.arrival.path.starts_with("/weir/")) {
