@@ -26,8 +26,10 @@ struct ClientAnswer {
     std::string body;
 };
 
-// Errors: those of Net::connect and of UpstreamExchange; provider_protocol if the answer is larger
-// than `answer_bytes_max`.
+// `timeout`: for all of it. A kept connection that the server has closed meanwhile is replaced by a
+// fresh one, unless a request that must not be done twice may have arrived. Errors: those of
+// Net::connect and of UpstreamExchange; provider_protocol if the answer is larger than
+// `answer_bytes_max`.
 runtime::Task<Result<ClientAnswer>> fetch(UpstreamPool& pool, const runtime::Address& address,
                                           const ClientRequest& request, Duration timeout,
                                           std::size_t answer_bytes_max = std::size_t{64} << 20);

@@ -3,7 +3,8 @@
 // Owner: the attempt. Thread: its loop.
 #pragma once
 
-#include <optional>
+#include <algorithm>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -14,46 +15,64 @@
 
 namespace weir::http {
 
+// Zero: none.
 struct ExchangeTimeouts {
-    Duration write{};
-    Duration first_byte{};
-    Duration idle{};
+    Duration write{};       // for the next 64 kB of the request to go
+    Duration first_byte{};  // for the whole head, from when it is waited for
+    Duration idle{};        // between bytes of the answer's body
+    Duration total{};       // for everything, from the exchange's beginning
 };
 
 class UpstreamExchange {
  public:
     UpstreamExchange(UpstreamPool& pool, const runtime::Address& address,
                      UpstreamPool::Connection connection, ExchangeTimeouts timeouts)
-        : pool_(pool), address_(address), connection_(std::move(connection)), timeouts_(timeouts) {}
-    // Gives the connection back if the answer was read to its end, closes it otherwise.
+        : pool_(pool),
+          address_(address),
+          connection_(std::move(connection)),
+          timeouts_(timeouts),
+          end_(after(timeouts.total)) {}
+    // Gives the connection back if the request was sent and the answer read to their ends, closes
+    // it otherwise.
     ~UpstreamExchange();
     UpstreamExchange(const UpstreamExchange&) = delete;
 
-    // Errors: provider_reset, provider_timeout. `fully_sent` tells a proof that the provider cannot
-    // have worked (ledger.md L5) from a doubt.
+    // Ends early, and without an error, where the provider refuses before it has read everything
+    // (an answer of 300 or above, or one after which it hangs up): then read_head gives that
+    // answer. Errors: provider_reset, provider_timeout, client_gone. `fully_sent` tells a doubt
+    // from the proof that the provider cannot have worked (ledger.md L5).
     runtime::Task<Result<>> send(std::string_view head, std::string_view body);
     bool fully_sent() const { return fully_sent_; }
 
-    // Skips 1xx. Errors: provider_timeout, provider_reset (`answer_begun` tells whether a byte
-    // came), provider_protocol.
+    // Skips 1xx, but refuses 101. Errors: provider_timeout, provider_reset (`answer_begun` tells
+    // whether a byte came), provider_protocol, client_gone: after that one it may be called again.
     runtime::Task<Result<>> read_head(bool request_was_head);
     const codec::ResponseHead& head() const { return head_; }
     // The head's bytes stay valid until the first read_payload.
     bool answer_begun() const { return answer_begun_; }
 
     // Waits for payload and replaces `pieces` by all of it that is there: views valid until the
-    // next call, none at the end. Errors: as read_head, client_gone where the watched client left
-    // while nothing was to be read; what came before an error has been handed out.
+    // next call, none at the end. Errors: as read_head; what came before one has been handed out.
     runtime::Task<Result<>> read_payload(std::vector<std::string_view>& pieces);
     bool ended() const { return ended_; }
 
     // While this waits for the provider, a client that leaves ends the wait (client_gone).
     void watch(runtime::Stream& client);
     void unwatch();
+    // Brings the end of everything nearer: to this long from now.
+    void end_within(Duration total) { end_ = std::min(end_, after(total)); }
     bool reused() const { return connection_->reused(); }
 
  private:
-    runtime::Task<Result<>> fill(Duration timeout);
+    enum class Early : std::uint8_t { silent, accepts, ends };
+
+    MonoTime after(Duration d) const;
+    Duration at_most(Duration wait) const;
+    runtime::Task<Result<>> fill(MonoTime until);
+    Early look_for_early_answer();
+    runtime::Task<Result<>> cut_off(int error);
+    // Bytes of the final head in front of the input; 0: not whole yet.
+    Result<std::size_t> find_head(bool request_was_head);
     Result<> take_payload(std::vector<std::string_view>& pieces);
     Result<> take_chunks(std::vector<std::string_view>& pieces);
 
@@ -61,15 +80,19 @@ class UpstreamExchange {
     const runtime::Address& address_;
     UpstreamPool::Connection connection_;
     ExchangeTimeouts timeouts_;
+    MonoTime end_;
     runtime::Stream* client_ = nullptr;
     codec::ResponseHead head_;
     codec::ChunkedDecoder chunks_;
+    std::size_t scanned_ = 0;  // of the head
+    int interims_ = 0;
     std::uint64_t left_ = 0;      // of a sized body
     std::size_t handed_out_ = 0;  // bytes in front of the input that views may point to
     bool fully_sent_ = false;
     bool answer_begun_ = false;
     bool ended_ = false;
     bool closed_by_peer_ = false;
+    bool broken_ = false;  // an error of the stream: an end that follows is not the provider's word
 };
 
 }  // namespace weir::http

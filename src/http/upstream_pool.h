@@ -30,6 +30,9 @@ class UpstreamConnection : runtime::Waiter {
     runtime::Stream& stream() { return *stream_; }
     Input& input() { return input_; }
     bool reused() const { return reused_; }
+    // Nothing came and nobody left, as it must be while no request is out. What comes unasked would
+    // be taken for the next request's answer.
+    bool quiet();
 
  private:
     friend class UpstreamPool;
@@ -57,6 +60,7 @@ class UpstreamPool {
 
     // An idle connection, or a fresh one. Errors: those of Net::connect; overloaded.
     runtime::Task<Result<Connection>> acquire(const runtime::Address& address, Duration timeout);
+    // A fresh one; closes the oldest idle one where the limit is reached.
     runtime::Task<Result<Connection>> dial(const runtime::Address& address, Duration timeout);
     // After a whole answer on a connection that may carry another.
     void give_back(const runtime::Address& address, Connection connection);
@@ -64,6 +68,9 @@ class UpstreamPool {
     void discard(const runtime::Address& address, Connection connection);
 
     std::size_t idle() const;
+    // Addresses that have a connection.
+    std::size_t addresses() const { return lanes_.size(); }
+    MonoTime now() const { return net_.loop_now(); }
 
  private:
     struct AddressHash {
@@ -74,14 +81,19 @@ class UpstreamPool {
     };
     struct Lane {
         std::list<Connection> idle;  // newest first
-        std::size_t open = 0;
+        std::size_t open = 0;        // idle, leased and being dialled; 0: the lane is erased
     };
+    using Lanes = std::unordered_map<runtime::Address, Lane, AddressHash>;
+    class Seat;
+
+    Connection take_idle(const runtime::Address& address);
     void drop_idle(UpstreamConnection& connection);
+    void leave(Lanes::iterator lane);
 
     runtime::Net& net_;
     runtime::BufferPool& buffers_;
     PoolLimits limits_;
-    std::unordered_map<runtime::Address, Lane, AddressHash> lanes_;
+    Lanes lanes_;
 };
 
 }  // namespace weir::http
