@@ -92,7 +92,8 @@ bool needs_injection(const PreparedCall& call, const core::Target& target) {
 http::ExchangeTimeouts timeouts(const core::Limits& limits) {
     return {.write = milliseconds{limits.idle_timeout_ms},
             .first_byte = milliseconds{limits.first_byte_timeout_ms},
-            .idle = milliseconds{limits.idle_timeout_ms}};
+            .idle = milliseconds{limits.idle_timeout_ms},
+            .total = milliseconds{limits.total_timeout_ms}};
 }
 
 AttemptOutcome failed(Error error, bool stale = false) {
@@ -164,10 +165,11 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     }
     MonoTime sent = d.road.clock.mono_now();
     outcome.connect_us = microseconds(sent - begun);
+    exchange.watch(d.client.stream());
     auto written = co_await exchange.send(head, body);
     if (!written) {
         // A body that was not fully written is the one proof that nothing was generated.
-        bool stale = exchange.reused();
+        bool stale = exchange.reused() && written.error().code() == ErrorCode::provider_reset;
         d.hold.release(failure(std::move(outcome), written.error()));
         co_return failed(written.error(), stale);
     }
@@ -181,15 +183,12 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
                          .hold = d.hold,
                          .notes = d.notes,
                          .outcome = outcome,
-                         .sent = sent,
                          .strip_injected_usage = inject,
                          .client_minor_1 = client_head.minor == 1,
                          .client_keep_alive = client_head.keep_alive};
-    exchange.watch(d.client.stream());
     auto answered = co_await exchange.read_head(false);
     if (!answered && answered.error().code() == ErrorCode::client_gone) {
-        context.client_gone = true;
-        exchange.unwatch();
+        client_left(context);
         co_await drain_answer(context);
         co_return answered_call(false);
     }
@@ -197,7 +196,12 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     if (!answered) {
         bool stale = exchange.reused() && !exchange.answer_begun() &&
                      answered.error().code() == ErrorCode::provider_reset;
-        d.hold.unknown({}, failure(std::move(outcome), answered.error()));
+        auto ended = failure(std::move(outcome), answered.error());
+        if (exchange.fully_sent()) {
+            d.hold.unknown({}, std::move(ended));
+        } else {
+            d.hold.release(std::move(ended));
+        }
         co_return failed(answered.error(), stale);
     }
     outcome.provider_status = exchange.head().status;

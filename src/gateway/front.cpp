@@ -20,28 +20,25 @@ http::Limits http_limits(const core::Limits& limits) {
 
 }  // namespace
 
-class Front::IdleGuard {
+// In the frame of a connection that waits for a request, or for its client to be done.
+class Front::Idle : public runtime::ListNode {
  public:
-    IdleGuard(Front& front, runtime::Stream& stream) : front_(front) {
-        self_.stream = &stream;
-        self_.next = front_.idle_;
-        if (self_.next != nullptr) self_.next->prev = &self_;
-        front_.idle_ = &self_;
-    }
-    IdleGuard(const IdleGuard&) = delete;
-    ~IdleGuard() {
-        if (self_.prev != nullptr) self_.prev->next = self_.next;
-        if (self_.next != nullptr) self_.next->prev = self_.prev;
-        if (front_.idle_ == &self_) front_.idle_ = self_.next;
+    Idle(Front& front, runtime::Stream& stream) : stream_(stream) { front.idle_.append(*this); }
+    // Resumes it, and it leaves.
+    void end() {
+        unlink();
+        stream_.cancel(ECANCELED);
     }
 
  private:
-    Front& front_;
-    Idle self_;
+    runtime::Stream& stream_;
 };
 
 void Front::accept(runtime::Own stream, std::string peer_address) {
-    if (road_.draining || open() >= road_.policy->limits.connections_max) return;
+    if (road_.draining) return;
+    bool full = open() >= road_.policy->limits.connections_max;
+    if (full && !idle_.linked()) return;
+    if (full) static_cast<Idle&>(idle_.first()).end();
     tasks_.spawn(serve(std::move(stream), std::move(peer_address)));
 }
 
@@ -53,27 +50,25 @@ runtime::Task<void> Front::serve(runtime::Own stream, std::string peer_address) 
     while (open && !road_.draining) {
         Result<bool> read = false;
         {
-            IdleGuard idle(*this, *stream);
+            Idle idle(*this, *stream);
             read = co_await client.read_head();
         }
-        if (!read) {
-            if (read.error().code() != ErrorCode::client_gone) {
-                co_await answer_malformed(client, read.error());
-            }
-            co_return;
+        if (read && !*read) co_return;
+        if (!read && read.error().code() == ErrorCode::client_gone) co_return;
+        if (read) {
+            open = co_await serve_call(road_, client, caller);
+        } else {
+            co_await answer_malformed(client, read.error());
+            open = false;  // what follows has no known beginning, and is never looked at
         }
-        if (!*read) co_return;
-        open = co_await serve_call(road_, client, caller);
     }
+    Idle idle(*this, *stream);
+    co_await client.linger();
 }
 
 void Front::drain() {
     road_.draining = true;
-    while (idle_ != nullptr) {
-        Idle* first = idle_;
-        first->stream->cancel(ECANCELED);  // resumes it, and it takes itself out
-        if (idle_ == first) break;         // it was reading a request after all
-    }
+    while (idle_.linked()) static_cast<Idle&>(idle_.first()).end();
 }
 
 }  // namespace weir::gateway

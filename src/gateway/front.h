@@ -7,6 +7,7 @@
 
 #include "gateway/road.h"
 #include "http/limits.h"
+#include "runtime/list_node.h"
 #include "runtime/stream.h"
 #include "runtime/task.h"
 
@@ -17,7 +18,8 @@ class Front {
     explicit Front(Road& road) : road_(road) {}
     Front(const Front&) = delete;
 
-    // Beyond the worker's bound on connections the newest is closed at once.
+    // Beyond the worker's bound on connections the one that has been silent for longest makes room;
+    // where all are being served, the new one is closed at once.
     void accept(runtime::Own stream, std::string peer_address);
 
     // Idle connections close now, others after their present answer.
@@ -26,16 +28,11 @@ class Front {
     std::size_t open() const { return tasks_.size(); }
 
  private:
-    struct Idle {  // in the frame of a connection that waits for its next request
-        runtime::Stream* stream = nullptr;
-        Idle* prev = nullptr;
-        Idle* next = nullptr;
-    };
-    class IdleGuard;
+    class Idle;
     runtime::Task<void> serve(runtime::Own stream, std::string peer_address);
 
     Road& road_;
-    Idle* idle_ = nullptr;
+    runtime::ListNode idle_;  // of Idle: the one that came first is first
     runtime::TaskGroup tasks_;
 };
 

@@ -72,30 +72,16 @@ class Payload {
     std::string plain_;
 };
 
-bool past_total(const RelayContext& c) {
-    Duration total = milliseconds{c.call.policy->limits.total_timeout_ms};
-    if (c.client_gone)
-        total = std::min<Duration>(total, milliseconds{c.call.policy->limits.drain_ms});
-    return c.road.net.loop_now() - c.sent > total;
-}
-
 // Reads what is there next. client_gone is not an end: from then on the rest is drained.
 runtime::Task<Result<>> read_next(RelayContext& c, std::vector<std::string_view>& pieces) {
     for (;;) {
         auto read = co_await c.exchange.read_payload(pieces);
         if (!read && read.error().code() == ErrorCode::client_gone && !c.client_gone) {
-            c.client_gone = true;
-            c.exchange.unwatch();
+            client_left(c);
             continue;
         }
-        if (read && past_total(c)) co_return fail(ErrorCode::provider_timeout);
         co_return read;
     }
-}
-
-void client_left(RelayContext& c) {
-    c.client_gone = true;
-    c.exchange.unwatch();
 }
 
 // The parts of a stream that outlive one piece of payload.
@@ -209,7 +195,9 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
     if (usage.is_exact()) return settle(c, &error);
     auto billing =
         provider::billing_of_error(c.target.provider->vendor, c.outcome.provider_status, body);
-    if (c.call.endpoint.fate == provider::Fate::free) billing = provider::Billing::unbilled;
+    bool free = c.call.endpoint.fate == provider::Fate::free;
+    // Refused before the provider had all of it: the proof of ledger.md L5.
+    if (free || !c.exchange.fully_sent()) billing = provider::Billing::unbilled;
     finish_outcome(c, &error);
     if (billing == provider::Billing::unbilled) {
         c.hold.release(std::move(c.outcome));
@@ -248,6 +236,13 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
 }
 
 }  // namespace
+
+void client_left(RelayContext& c) {
+    if (c.client_gone) return;
+    c.client_gone = true;
+    c.exchange.unwatch();
+    c.exchange.end_within(milliseconds{c.call.policy->limits.drain_ms});
+}
 
 runtime::Task<bool> relay_answer(RelayContext& c) {
     const auto& head = c.exchange.head();

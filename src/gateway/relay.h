@@ -20,17 +20,20 @@ struct RelayContext {
     Hold& hold;
     CallNotes& notes;
     ledger::Outcome& outcome;
-    MonoTime sent;  // when the request was on its way
     bool strip_injected_usage = false;
     bool client_minor_1 = true;  // HTTP/1.1: may have chunks
     bool client_keep_alive = true;
     bool client_gone = false;
 };
 
+// From now on nothing is written to the client, and what is left of the answer is read within the
+// drain bound.
+void client_left(RelayContext& context);
+
 // After the provider's head was read. True: the client's connection may go on.
 runtime::Task<bool> relay_answer(RelayContext& context);
 
-// The same without a client: reads to the end, within the drain bound, so that usage stays exact.
+// The same after client_left and before the head: reads to the end, so that usage stays exact.
 runtime::Task<void> drain_answer(RelayContext& context);
 
 }  // namespace weir::gateway
