@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
         "weir"};
     app.set_version_flag("--version", std::string("weir ") + WEIR_VERSION);
     app.require_subcommand(1);
-    CliContext context{.out = std::cout, .err = std::cerr};
+    CliContext context{
+        .out = std::cout, .err = std::cerr, .admin_url = {}, .data_dir = {}, .run = {}};
     add_serve_command(app, context);
     add_check_command(app, context);
     add_client_commands(app, context);

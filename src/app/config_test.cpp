@@ -1,0 +1,145 @@
+#include "app/config.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <map>
+
+#include "app/commands.h"
+
+namespace weir::app {
+namespace {
+
+std::optional<std::string> some_keys(const std::string& name) {
+    static const std::map<std::string, std::string> kSet{{"OPENAI_API_KEY", "sk-one"},
+                                                         {"ANTHROPIC_API_KEY", "sk-two"}};
+    auto at = kSet.find(name);
+    return at == kSet.end() ? std::nullopt : std::optional{at->second};
+}
+std::optional<std::string> no_keys(const std::string&) { return std::nullopt; }
+
+std::string complaints(std::string_view yaml) {
+    auto config = parse_config(yaml, "weir.yaml", some_keys);
+    EXPECT_FALSE(config) << "expected a complaint about:\n" << yaml;
+    return config ? std::string{} : std::string(config.error().message());
+}
+
+std::string content_of(const std::string& path) {
+    std::ifstream in(std::string(WEIR_SOURCE_DIR) + "/" + path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(Config, WithoutAFileTheKeysInTheEnvironmentAreTheProviders) {
+    auto config = zero_config(some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    ASSERT_EQ(config->providers.size(), 2u);
+    for (const auto& provider : config->providers) {
+        EXPECT_TRUE(provider.tls);
+        EXPECT_TRUE(provider.verify_tls);
+        EXPECT_FALSE(provider.key.empty());
+        EXPECT_FALSE(provider.price_vendor.empty());
+    }
+    EXPECT_EQ(config->listen.text(), "127.0.0.1:4000");
+    EXPECT_EQ(config->admin.text(), "127.0.0.1:4001");
+}
+
+TEST(Config, WithoutFileAndKeysItSaysWhatWouldDo) {
+    auto config = zero_config(no_keys);
+    ASSERT_FALSE(config);
+    EXPECT_NE(config.error().message().find("OPENAI_API_KEY"), std::string_view::npos);
+    EXPECT_NE(config.error().message().find("weir demo"), std::string_view::npos);
+}
+
+TEST(Config, ReadsWhatAFirstCompanyNeeds) {
+    auto config = parse_config(R"(
+environments:
+  production:  { aliases: [prod, live], block_at: never }
+  staging:     {}
+providers:
+  anthropic: { key: env:ANTHROPIC_API_KEY }
+  openai:    { key: env:OPENAI_API_KEY }
+  local:     { url: "http://127.0.0.1:11434/v1", price: free, auth: none }
+routes:
+  support: [anthropic/claude-sonnet-4-5, openai/gpt-5-mini]
+budgets:
+  organisation: { usd: 50000, window: month }
+  staging:      { where: { environment: staging }, by: team, usd: 500, window: month }
+  ticket:       { where: { application: support }, by: trajectory, usd: 2.5 }
+)",
+                               "weir.yaml", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    ASSERT_EQ(config->providers.size(), 3u);
+    EXPECT_FALSE(config->providers[2].tls);
+    EXPECT_EQ(config->providers[2].port, 11434);
+    EXPECT_TRUE(config->providers[2].free);
+    ASSERT_EQ(config->budgets.size(), 3u);
+    EXPECT_EQ(config->budgets[0].amount, Int128{50'000} * 1'000'000'000'000);
+    EXPECT_EQ(config->budgets[2].by, core::Dimension::trajectory);
+    EXPECT_EQ(config->budgets[2].amount, Int128{2'500'000'000'000});
+    EXPECT_TRUE(config->environments[0].lenient);
+    EXPECT_FALSE(config->environments[1].lenient);
+}
+
+TEST(Config, AnUnknownKeyIsNamedWithItsLineAndTheNearestOne) {
+    std::string said = complaints("budgets:\n  pot: { usd: 5, windwo: month }\n");
+    EXPECT_NE(said.find("weir.yaml:2"), std::string::npos) << said;
+    EXPECT_NE(said.find("windwo"), std::string::npos) << said;
+    EXPECT_NE(said.find("'window'"), std::string::npos) << said;
+}
+
+TEST(Config, AllErrorsAreToldAtOnce) {
+    std::string said = complaints(
+        "lisen: 127.0.0.1:1\nworkers: many\nproviders:\n  mine: {}\nbudgets:\n  pot: {}\n");
+    for (std::string_view word : {"lisen", "workers", "'mine'", "'pot'"}) {
+        EXPECT_NE(said.find(word), std::string::npos) << word << " is missing in:\n" << said;
+    }
+}
+
+TEST(Config, SecretsComeByReferenceOnly) {
+    std::string said = complaints("providers:\n  openai: { key: sk-plain-text }\n");
+    EXPECT_EQ(said.find("sk-plain-text"), std::string::npos) << "a secret was repeated";
+    EXPECT_NE(said.find("env:NAME"), std::string::npos) << said;
+    EXPECT_NE(complaints("providers:\n  openai: { key: env:NOT_SET }\n").find("NOT_SET"),
+              std::string::npos);
+}
+
+TEST(Config, BeyondLoopbackNeedsTlsOrAWord) {
+    EXPECT_NE(complaints("listen: 0.0.0.0:4000\n").find("insecure"), std::string::npos);
+    EXPECT_NE(complaints("admin: 0.0.0.0:4001\n").find("insecure"), std::string::npos);
+    EXPECT_TRUE(parse_config("listen: 0.0.0.0:4000\ninsecure: true\n", "weir.yaml", some_keys));
+    EXPECT_NE(complaints("providers: {openai: {verify_tls: false}}\n").find("insecure"),
+              std::string::npos);
+}
+
+TEST(Config, AmountsAreExactAndNeverNegative) {
+    auto config = parse_config("budgets: {pot: {usd: 0.000000000001}}\n", "f", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->budgets[0].amount, Int128{1});
+    complaints("budgets: {pot: {usd: -1}}\n");
+    complaints("budgets: {pot: {usd: lots}}\n");
+    complaints("budgets: {pot: {usd: 1, calls: 5}}\n");
+    complaints("budgets: {pot: {calls: 1.5}}\n");
+}
+
+TEST(Config, ARouteNamesConfiguredProviders) {
+    EXPECT_NE(complaints("providers: {openai: {}}\nroutes: {fast: [groq/llama]}\n").find("groq"),
+              std::string::npos);
+}
+
+TEST(Config, BrokenYamlIsToldWithItsLine) {
+    EXPECT_NE(complaints("listen: [1\nbudgets: }\n").find("weir.yaml:"), std::string::npos);
+    complaints("- a\n- list\n");
+}
+
+TEST(Docs, ConfigReferenceIsThatOfTheProgram) {
+    EXPECT_EQ(content_of("docs/config.md"), config_reference())
+        << "run: weir check --reference > docs/config.md";
+}
+
+TEST(Docs, EndpointTableIsThatOfTheProgram) {
+    EXPECT_EQ(content_of("docs/endpoints.md"), endpoint_reference())
+        << "run: weir check --endpoints > docs/endpoints.md";
+}
+
+}  // namespace
+}  // namespace weir::app
