@@ -1,0 +1,180 @@
+#include "sim/world/weir_process.h"
+
+#include <algorithm>
+
+#include "ledger/recover.h"
+#include "runtime/sha256.h"
+#include "store/recovery.h"
+#include "store/schema.h"
+
+namespace weir::world {
+namespace {
+
+constexpr std::uint16_t kControlWorker = 0xFFFF;
+constexpr Duration kKeepEvery = std::chrono::milliseconds{5};
+constexpr Duration kKeepEveryIdle = std::chrono::milliseconds{500};
+constexpr Duration kFoldEvery = std::chrono::milliseconds{70};
+constexpr Duration kFoldEveryIdle = std::chrono::seconds{2};
+
+}  // namespace
+
+// /weir/me and /weir/calls of a store that has nothing to say.
+class WeirProcess::FakeDesk final : public gateway::Desk {
+ public:
+    explicit FakeDesk(Scheduler& scheduler) : scheduler_(scheduler) {}
+    void ask(gateway::DeskQuestion question,
+             std::move_only_function<void(Result<std::string>)> reply) override {
+        scheduler_.after(std::chrono::milliseconds{1}, [question = std::move(question),
+                                                        reply = std::move(reply)]() mutable {
+            if (question.call_id == "missing") return reply(fail(ErrorCode::not_found));
+            reply(R"({"key":")" + question.key_id + R"(","team":")" + question.team + R"("})");
+        });
+    }
+
+ private:
+    Scheduler& scheduler_;
+};
+
+WeirProcess::Worker::Worker(WeirProcess& p, std::uint16_t number,
+                            std::unique_ptr<ledger::JournalWriter> writer)
+    : net(p.machine_.scheduler, p.machine_.internet, p.life_),
+      pool(net, buffers, {}),
+      journal(std::move(writer)),
+      road{.net = net,
+           .clock = p.machine_.clock,
+           .buffers = buffers,
+           .pool = pool,
+           .journal = *journal,
+           .treasury = p.treasury_,
+           .desk = *p.desk_,
+           .sha256 = runtime::sha256,
+           .post =
+               [&scheduler = p.machine_.scheduler,
+                life = p.life_](std::move_only_function<void()> f) {
+                   scheduler.next_turn([life, f = std::move(f)]() mutable {
+                       if (!life->dead) f();
+                   });
+               },
+           .durability = p.options_.durability,
+           .epoch = p.lock_->epoch(),
+           .worker = number,
+           .policy = p.options_.policy,
+           .last_seq = 0,
+           .counters = {},
+           .draining = false},
+      front(road) {}
+
+WeirProcess::WeirProcess(Machine& machine, ProcessOptions options)
+    : machine_(machine), options_(std::move(options)), treasury_(machine.clock) {}
+
+WeirProcess::~WeirProcess() { life_->dead = true; }
+
+Result<> WeirProcess::start() {
+    auto lock = ledger::DataDirectory::open(options_.data_dir);
+    if (!lock) return std::unexpected(lock.error());
+    lock_ = std::move(*lock);
+    journal_options_.directory = lock_->journal_path();
+    journal_options_.segment_bytes = options_.segment_bytes;
+    journal_options_.clock = &machine_.clock;
+    journal_options_.disk = machine_.disk;
+    treasury_.define(options_.policy->budgets);
+    if (options_.bookkeeping) {
+        if (auto recovered = recover(); !recovered) return recovered;
+    }
+    desk_ = std::make_unique<FakeDesk>(machine_.scheduler);
+    for (std::uint16_t w = 0; w < options_.workers; ++w) {
+        auto writer = ledger::JournalWriter::open(journal_options_, lock_->epoch(), w);
+        if (!writer) return std::unexpected(writer.error());
+        workers_.push_back(std::make_unique<Worker>(*this, w, std::move(*writer)));
+    }
+    if (options_.housekeeping) keep();
+    if (options_.bookkeeping) fold_later();
+    return {};
+}
+
+// As app/books.cpp does it.
+Result<> WeirProcess::recover() {
+    store::BookkeeperOptions options;
+    options.database_path = database_path();
+    options.journal_directory = journal_options_.directory;
+    options.watermark_bytes = 0;
+    auto bookkeeper = store::Bookkeeper::open(std::move(options));
+    if (!bookkeeper) return std::unexpected(bookkeeper.error());
+    bookkeeper_ = std::move(*bookkeeper);
+    auto control = ledger::JournalWriter::open(journal_options_, lock_->epoch(), kControlWorker);
+    if (!control) return std::unexpected(control.error());
+    control_ = std::move(*control);
+    if (auto folded = fold(); !folded) return std::unexpected(folded.error());
+    if (auto ended = end_dead_holds(); !ended) return ended;
+    if (auto folded = fold(); !folded) return std::unexpected(folded.error());
+    auto reader = store::open_store_reader(database_path());
+    if (!reader) return std::unexpected(reader.error());
+    auto balances = store::load_balances(*reader, treasury_.now());
+    if (!balances) return std::unexpected(balances.error());
+    for (const store::Balance& b : *balances) {
+        treasury_.seed(b.budget_id, b.instance, b.window, b.settled, b.overrun);
+    }
+    return {};
+}
+
+Result<> WeirProcess::end_dead_holds() {
+    auto reader = store::open_store_reader(database_path());
+    if (!reader) return std::unexpected(reader.error());
+    auto past = store::load_for_start(*reader, machine_.clock.unix_now(), lock_->epoch());
+    if (!past) return std::unexpected(past.error());
+    UnixTime now = std::max(machine_.clock.unix_now(), past->last_seen);
+    treasury_.not_before(past->last_seen);
+    for (const store::OpenHold& hold : past->holds) {
+        ledger::EndRecord end = ledger::end_of_dead(hold.admit, hold.dispatched, now);
+        if (end.state == ledger::EndState::orphaned) ++orphaned_;
+        if (auto written = control_->append(ledger::Record{std::move(end)}); !written) {
+            return written;
+        }
+    }
+    return control_->sync();
+}
+
+runtime::Own WeirProcess::dial(std::size_t worker, const Link& link) {
+    if (life_->dead) return nullptr;
+    auto ends = workers_[worker]->net.dial_in(link);
+    machine_.scheduler.after(link.delay_min, [life = life_, front = &workers_[worker]->front,
+                                              ours = std::move(ends.second)]() mutable {
+        if (!life->dead) front->accept(std::move(ours), "10.0.0.7");
+    });
+    return std::move(ends.first);
+}
+
+void WeirProcess::drain() {
+    for (auto& worker : workers_) worker->front.drain();
+}
+
+bool WeirProcess::is_drained() const {
+    return std::ranges::all_of(workers_, [](const auto& w) { return w->front.open() == 0; });
+}
+
+std::size_t WeirProcess::open_calls() const {
+    std::size_t n = 0;
+    for (const auto& worker : workers_) n += worker->journal->open_holds();
+    return n;
+}
+
+// The thread that syncs, preallocates and seals, as events.
+void WeirProcess::keep() {
+    machine_.scheduler.after(open_calls() > 0 ? kKeepEvery : kKeepEveryIdle, [this, life = life_] {
+        if (life->dead) return;
+        for (auto& w : workers_) (void)w->journal->housekeep();
+        if (control_) (void)control_->housekeep();
+        if (!life->dead) keep();
+    });
+}
+
+void WeirProcess::fold_later() {
+    machine_.scheduler.after(open_calls() > 0 ? kFoldEvery : kFoldEveryIdle, [this, life = life_] {
+        if (life->dead) return;
+        if (before_fold) before_fold();
+        (void)fold();
+        if (!life->dead) fold_later();
+    });
+}
+
+}  // namespace weir::world
