@@ -324,7 +324,11 @@ core::Usage ResponsesMeter::usage() const {
     if (repeated_) usage.note(UsageNote::repeated);
     const Response& last = closed_.empty() || open_ ? running_ : closed_.back();
     usage.response_id = last.id;
-    usage.finish_reason = last.incomplete_reason.empty() ? last.status : last.incomplete_reason;
+    // What still runs has not finished, whatever it says of itself.
+    bool runs = last.status == "in_progress" || last.status == "queued";
+    if (!runs) {
+        usage.finish_reason = last.incomplete_reason.empty() ? last.status : last.incomplete_reason;
+    }
     bool all_measured = !closed_.empty() && !open_;
     bool readable = true;
     for (const Response& response : closed_) {

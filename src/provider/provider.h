@@ -95,8 +95,9 @@ Billing billing_of_error(core::Vendor vendor, int http_status, std::string_view 
 
 // Passes an SSE payload through and feeds the meter. Where Weir injected include_usage, takes the
 // usage chunk out and `"usage":null` off the others, so that the client sees what it would have
-// seen (wire.md §1.1). Pieces to forward are views into the input or into the relay's own buffer,
-// valid until the next feed.
+// seen (wire.md §1.1). Only whole events are passed on: a torn one could not be taken back where an
+// error event must follow. Pieces to forward are views into the input or into the relay's own
+// buffer, valid until the next feed.
 class SseRelay {
  public:
     struct Options {

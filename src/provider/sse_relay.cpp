@@ -156,6 +156,7 @@ void SseRelay::Impl::forward(const codec::SseEvent& event, std::string_view payl
     const bool torn_lf = dropped_at_cr && event.raw == "\n";
     dropped_at_cr = false;
     if (torn_lf) return;
+    if (!options.strip_injected_usage) return emit(event.raw, payload, out);
     const Verdict verdict = judge(event);
     if (verdict.drop) {
         dropped_at_cr = event.raw.ends_with('\r');
@@ -171,14 +172,10 @@ SseRelay::~SseRelay() = default;
 
 Result<> SseRelay::feed(std::string_view payload, std::vector<std::string_view>& out) {
     Impl& impl = *impl_;
-    const bool strip = impl.options.strip_injected_usage;
-    if (!strip && !payload.empty()) out.push_back(payload);
-    if (strip) {
-        impl.fed_pieces = 0;
-        impl.carried.clear();
-        if (const std::size_t held = impl.parser.rest().size(); held > 0) {
-            impl.carried.reserve(held + payload.size());
-        }
+    impl.fed_pieces = 0;
+    impl.carried.clear();
+    if (const std::size_t held = impl.parser.rest().size(); held > 0) {
+        impl.carried.reserve(held + payload.size());
     }
     impl.parser.feed(payload);
     codec::SseEvent event;
@@ -190,7 +187,7 @@ Result<> SseRelay::feed(std::string_view payload, std::vector<std::string_view>&
             ++impl.events;
             impl.meter.on_event(event.name, event.data);
         }
-        if (strip) impl.forward(event, payload, out);
+        impl.forward(event, payload, out);
     }
 }
 
@@ -213,7 +210,7 @@ void SseRelay::finish(std::vector<std::string_view>& out) {
         impl.meter.on_event(event.name, event.data);
         if (strip) verdict = impl.judge(event);
     }
-    if (!strip || verdict.drop) return;
+    if (verdict.drop) return;
     if (const std::string_view head = rest.substr(0, verdict.cut.begin); !head.empty()) {
         out.push_back(head);
     }

@@ -31,15 +31,28 @@ std::string stripped(const std::string& data) {
     return run_whole(kStrip, "data: " + data + "\n\n").forwarded;
 }
 
-TEST(SseRelay, PassesEveryPieceOnAtOnceAndUntouched) {
+TEST(SseRelay, PassesWholeEventsOnAtOnceAndUntouched) {
     const std::unique_ptr<Meter> meter = make_meter(core::Endpoint::chat_completions, {}, {});
     SseRelay relay(*meter, {});
     std::vector<std::string_view> out;
-    const std::string half = kUsage.substr(0, 20);
-    ASSERT_TRUE(relay.feed(half, out));
+    const std::string some = kText + kUsage + kDone.substr(0, 5);
+    ASSERT_TRUE(relay.feed(some, out));
     ASSERT_EQ(out.size(), 1u);
-    EXPECT_EQ(out[0].data(), half.data()) << "a view of the input, not a copy";
-    EXPECT_EQ(out[0].size(), half.size());
+    EXPECT_EQ(out[0].data(), some.data()) << "a view of the input, not a copy";
+    EXPECT_EQ(out[0], kText + kUsage);
+}
+
+// An error event must be able to follow (wire.md §3.2), and nothing takes back half a line.
+TEST(SseRelay, ATornEventIsHeldBackUntilItIsWholeOrTheStreamEnds) {
+    const std::unique_ptr<Meter> meter = make_meter(core::Endpoint::chat_completions, {}, {});
+    SseRelay relay(*meter, {});
+    std::vector<std::string_view> out;
+    ASSERT_TRUE(relay.feed(kText.substr(0, 20), out));
+    EXPECT_TRUE(out.empty());
+    ASSERT_TRUE(relay.feed(kText.substr(20), out));
+    std::string seen;
+    for (std::string_view piece : out) seen.append(piece);
+    EXPECT_EQ(seen, kText);
 }
 
 TEST(SseRelay, AClientThatAskedForUsageSeesIt) {
