@@ -148,8 +148,9 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
     if (!to.own_credential) append_credential(out, provider);
     bool named = client.find("connection").data() != nullptr;
     for (const auto& field : client.fields) {
-        if (to.own_credential && is_one_of(field.name, kCredentials)) {
-            // falls through to be sent as it came
+        bool is_credential = to.own_credential && is_one_of(field.name, kCredentials);
+        if (is_credential && !core::parse_key(without_bearer(field.value))) {
+            // the caller's own: falls through to be sent as it came
         } else if (is_kept(field.name)) {
             continue;
         } else if (named && codec::connection_names(client.fields, field.name)) {

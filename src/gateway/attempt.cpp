@@ -1,8 +1,7 @@
 #include "gateway/attempt.h"
 
-#include <algorithm>
-
 #include "core/attribute.h"
+#include "gateway/bound.h"
 #include "gateway/relay.h"
 
 namespace weir::gateway {
@@ -13,40 +12,6 @@ using std::chrono::milliseconds;
 bool is_free(const PreparedCall& call) { return call.endpoint.fate == provider::Fate::free; }
 
 std::int64_t microseconds(Duration d) { return d.count() / 1000; }
-
-// A blocking budget of dollars cannot admit what has no price (product.md §3.7).
-bool some_budget_blocks_usd(const core::Policy& policy) {
-    return std::ranges::any_of(policy.budgets, [](const core::BudgetSpec& b) {
-        return b.unit == core::BudgetUnit::usd && b.blocking != core::Blocking::never && !b.observe;
-    });
-}
-
-Result<core::Quote> quote_call(const PreparedCall& call, const core::Target& target) {
-    core::Quote none;
-    if (is_free(call)) return none;
-    bool governed = !call.arrival.own_credential && !target.provider->free;
-    if (target.price == nullptr) {
-        if (governed && some_budget_blocks_usd(*call.policy)) {
-            return fail(ErrorCode::unpriced_model,
-                        "The model '" + target.model +
-                            "' has no price, so a blocking budget cannot "
-                            "admit it: add one with `weir prices import`, or declare it free.");
-        }
-        none.input_bound = static_cast<std::int64_t>(call.body.size());
-        none.max_output = call.shape.max_output.value_or(call.policy->limits.default_max_output);
-        none.token_bound = none.input_bound + none.max_output;
-        return none;
-    }
-    core::BoundInput in;
-    in.shape = &call.shape;
-    // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
-    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size());
-    in.default_max_output = call.policy->limits.default_max_output;
-    in.overhead_tokens = 1024;  // priming and tool system prompts (wire.md §5.3), generously
-    auto quoted = core::quote(*target.price, in);
-    if (quoted && !governed) quoted->bound = {};
-    return quoted;
-}
 
 ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
                                 const codec::RequestHead& head, const core::Target& target,
@@ -65,28 +30,10 @@ ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
     admit.head.price_vendor = target.provider->price_vendor;
     admit.head.provisional_price = target.provisional;
     admit.head.local_free = target.provider->free;
+    admit.head.own_credential = call.arrival.own_credential;
     admit.client_address = call.client_address;
     admit.user_agent = head.find("user-agent").substr(0, 200);
     return admit;
-}
-
-// The body that goes out: the client's own bytes, or a copy with the few spans that must change.
-std::string_view outgoing_body(const PreparedCall& call, const core::Target& target, bool inject,
-                               std::string& storage) {
-    provider::Rewrite change;
-    if (target.model_changed) change.model = target.model;
-    change.inject_include_usage = inject;
-    change.strip_weir_metadata = !call.shape.weir_metadata.empty();
-    if (!change.model && !inject && !change.strip_weir_metadata) return call.body;
-    storage = provider::rewrite(call.body, call.shape, target.provider->quirks, change);
-    return storage;
-}
-
-bool needs_injection(const PreparedCall& call, const core::Target& target) {
-    bool has_chunk = call.shape.endpoint == core::Endpoint::chat_completions ||
-                     call.shape.endpoint == core::Endpoint::completions;
-    return has_chunk && call.shape.stream && !call.shape.include_usage &&
-           target.provider->quirks.stream_options && !target.provider->quirks.usage_on_finish_chunk;
 }
 
 http::ExchangeTimeouts timeouts(const core::Limits& limits) {
@@ -98,13 +45,21 @@ http::ExchangeTimeouts timeouts(const core::Limits& limits) {
 
 AttemptOutcome failed(Error error, bool stale = false) {
     AttemptOutcome outcome;
+    outcome.admitted = true;
     outcome.error = std::move(error);
     outcome.stale = stale;
     return outcome;
 }
 
+AttemptOutcome refused(Error error) {
+    AttemptOutcome outcome;
+    outcome.error = std::move(error);
+    return outcome;
+}
+
 AttemptOutcome answered_call(bool keep_alive) {
     AttemptOutcome outcome;
+    outcome.admitted = true;
     outcome.answered = true;
     outcome.keep_alive = keep_alive;
     return outcome;
@@ -118,6 +73,14 @@ ledger::Outcome failure(ledger::Outcome outcome, const Error& error) {
     return outcome;
 }
 
+// The name under which the provider can be asked about this answer.
+void note_answer(ledger::Outcome& outcome, const codec::ResponseHead& head) {
+    outcome.provider_status = head.status;
+    for (std::string_view name : {"x-request-id", "request-id"}) {
+        if (auto id = head.find(name); !id.empty()) outcome.provider_request_id = id.substr(0, 128);
+    }
+}
+
 // What an attempt needs once it was admitted; kept together so that the road reads in one piece.
 struct Dispatch {
     Road& road;
@@ -126,6 +89,7 @@ struct Dispatch {
     const core::Target& target;
     Hold& hold;
     CallNotes& notes;
+    const Bound& bound;
     bool fresh = false;
 };
 
@@ -144,10 +108,16 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         d.hold.release(failure(std::move(outcome), connection.error()));
         co_return failed(connection.error());
     }
+    if (d.client.stream().peer_gone()) {
+        // It left before its call cost anything.
+        d.road.pool.give_back(address, std::move(*connection));
+        outcome.client_gone = true;
+        d.hold.release(failure(std::move(outcome), Error{ErrorCode::client_gone}));
+        co_return answered_call(false);
+    }
     http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection), timeouts(limits));
-    bool inject = needs_injection(d.call, d.target);
-    std::string storage;
-    std::string_view body = outgoing_body(d.call, d.target, inject, storage);
+    OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
+    outcome.notes = body.notes();
     std::string head;
     head.reserve(1024);
     const auto& client_head = d.client.head();
@@ -158,7 +128,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
                           .query = d.call.arrival.query,
                           .own_credential = d.call.arrival.own_credential,
                           .has_body = client_head.method == "POST",
-                          .body_bytes = body.size()});
+                          .body_bytes = body.bytes().size()});
     if (auto marked = d.hold.mark_dispatched(); !marked) {
         d.hold.release(failure(std::move(outcome), marked.error()));
         co_return failed(marked.error());
@@ -166,7 +136,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     MonoTime sent = d.road.clock.mono_now();
     outcome.connect_us = microseconds(sent - begun);
     exchange.watch(d.client.stream());
-    auto written = co_await exchange.send(head, body);
+    auto written = co_await exchange.send(head, body.bytes());
     if (!written) {
         // A body that was not fully written is the one proof that nothing was generated.
         bool stale = exchange.reused() && written.error().code() == ErrorCode::provider_reset;
@@ -183,7 +153,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
                          .hold = d.hold,
                          .notes = d.notes,
                          .outcome = outcome,
-                         .strip_injected_usage = inject,
+                         .strip_injected_usage = body.injected_usage(),
                          .client_minor_1 = client_head.minor == 1,
                          .client_keep_alive = client_head.keep_alive};
     auto answered = co_await exchange.read_head(false);
@@ -197,14 +167,16 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         bool stale = exchange.reused() && !exchange.answer_begun() &&
                      answered.error().code() == ErrorCode::provider_reset;
         auto ended = failure(std::move(outcome), answered.error());
-        if (exchange.fully_sent()) {
+        AttemptOutcome lost = failed(answered.error(), stale);
+        lost.counted = exchange.fully_sent();
+        if (lost.counted) {
             d.hold.unknown({}, std::move(ended));
         } else {
             d.hold.release(std::move(ended));
         }
-        co_return failed(answered.error(), stale);
+        co_return lost;
     }
-    outcome.provider_status = exchange.head().status;
+    note_answer(outcome, exchange.head());
     bool keep_alive = co_await relay_answer(context);
     co_return answered_call(keep_alive);
 }
@@ -237,10 +209,10 @@ void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHe
         refusal.parts = verdict->parts;
     }
     if (!call.plan.targets.empty()) {
-        if (auto quoted = quote_call(call, call.plan.targets.front())) {
-            refusal.bound = quoted->bound;
-            refusal.input_bound = quoted->input_bound;
-            refusal.max_output = quoted->max_output;
+        if (auto bound = bound_attempt(call, call.plan.targets.front())) {
+            refusal.bound = bound->quote.bound;
+            refusal.input_bound = bound->quote.input_bound;
+            refusal.max_output = bound->quote.max_output;
         }
     }
     // A refusal that cannot be written costs nobody money; the caller's answer stands.
@@ -255,28 +227,28 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     notes.provider = target.provider->name;
     if (!target.model.empty() && !core::model_allowed(*call.key, call.shape.model) &&
         !core::model_allowed(*call.key, target.model)) {
-        co_return failed(Error{ErrorCode::model_not_allowed});
+        co_return refused(Error{ErrorCode::model_not_allowed});
     }
-    auto quote = quote_call(call, target);
-    if (!quote) co_return failed(quote.error());
+    auto bound = bound_attempt(call, target);
+    if (!bound) co_return refused(bound.error());
 
     core::ReserveRequest request;
     request.attribution = &call.attribution;
     request.provider = target.provider->name;
     request.model = target.model;
     request.environment_is_lenient = core::environment_is_lenient(*call.policy, call.attribution);
-    request.usd_bound = quote->bound;
-    request.token_bound = quote->token_bound;
-    request.first_attempt = input.ordinal == 1;
+    request.usd_bound = bound->quote.bound;
+    request.token_bound = bound->quote.token_bound;
+    request.first_attempt = input.counts_call;
 
     auto draft = draft_admit(road, call, client.head(), target, input.ordinal);
     request.now = draft.head.admitted_at;
     core::Verdict verdict;
     auto hold = is_free(call) ? Hold::admit_free(road, std::move(draft), call.policy->prices)
-                              : Hold::admit(road, std::move(draft), *quote, request,
+                              : Hold::admit(road, std::move(draft), *bound, request,
                                             call.policy->prices, verdict);
     notes.decision = std::move(verdict);
-    if (!hold) co_return failed(hold.error());
+    if (!hold) co_return refused(hold.error());
     ++notes.attempts;
     co_return co_await dispatch({.road = road,
                                  .client = client,
@@ -284,6 +256,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
                                  .target = target,
                                  .hold = *hold,
                                  .notes = notes,
+                                 .bound = *bound,
                                  .fresh = input.fresh_connection});
 }
 

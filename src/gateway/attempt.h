@@ -10,6 +10,8 @@
 namespace weir::gateway {
 
 struct AttemptOutcome {
+    bool admitted = false;    // else nothing was held, and nothing sent
+    bool counted = false;     // a failed one that a budget of calls counts all the same
     bool answered = false;    // the client has its answer, or is gone
     bool keep_alive = false;  // of the client's connection, if answered
     bool stale = false;       // a reused connection failed before its first byte: try a fresh one
@@ -19,6 +21,7 @@ struct AttemptOutcome {
 struct AttemptInput {
     const core::Target* target = nullptr;
     std::uint16_t ordinal = 1;
+    bool counts_call = true;  // no earlier attempt of the call is counted as it
     bool fresh_connection = false;
 };
 

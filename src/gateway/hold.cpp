@@ -28,21 +28,23 @@ std::int64_t tokens_of(const core::Usage& usage) {
 
 }  // namespace
 
-Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const core::Quote& quote,
+Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
                          const core::ReserveRequest& request,
                          std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict) {
     if (auto reserved = road.treasury.reserve(request, verdict); !reserved) {
         return std::unexpected(reserved.error());
     }
     if (verdict.kind != core::VerdictKind::admitted) return fail(refusal_code(verdict.kind));
+    if (const Error* why = unbounded_under(verdict.parts, bound)) {
+        road.treasury.release(verdict.parts);
+        return std::unexpected(*why);
+    }
     draft.sequence = verdict.sequence;
-    draft.bound = quote.bound;
-    draft.input_bound = quote.input_bound;
-    draft.max_output = quote.max_output;
+    draft.bound = bound.quote.bound;
+    draft.input_bound = bound.quote.input_bound;
+    draft.max_output = bound.quote.max_output;
     draft.parts = verdict.parts;
-    auto hold = write_admit(road, std::move(draft), std::move(book), quote.token_bound);
-    if (!hold) road.treasury.release(verdict.parts);
-    return hold;
+    return write_admit(road, std::move(draft), std::move(book), bound.quote.token_bound);
 }
 
 Result<Hold> Hold::admit_free(Road& road, ledger::AdmitRecord draft,
@@ -55,10 +57,24 @@ Result<Hold> Hold::write_admit(Road& road, ledger::AdmitRecord admit,
                                std::int64_t token_bound) {
     ledger::Record record{std::move(admit)};
     auto written = road.journal.append(record);
-    if (written && road.durability == Durability::sync) written = road.journal.sync();
-    if (!written) return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
+    if (!written) {
+        road.treasury.release(std::get<ledger::AdmitRecord>(record).parts);
+        return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
+    }
+    Hold hold{road, std::move(record), std::move(book), token_bound};
+    if (road.durability == Durability::sync) written = road.journal.sync();
+    if (!written) {
+        // It stands in the journal, so it must end there too.
+        Error error{ErrorCode::ledger_unavailable, {}, written.error().detail()};
+        ledger::Outcome outcome;
+        outcome.has_error = true;
+        outcome.error = error.code();
+        outcome.error_text = error.message();
+        hold.release(std::move(outcome));
+        return std::unexpected(std::move(error));
+    }
     ++road.counters.attempts;
-    return Hold{road, std::move(record), std::move(book), token_bound};
+    return hold;
 }
 
 Hold::~Hold() {
@@ -108,10 +124,14 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     if (usage.completeness == core::Completeness::none && state == ledger::EndState::settled) {
         proven = true;  // a free endpoint, or an answer that is known to bill nothing
     }
-    end.cost = end.bill.total;
+    // The bill of a caller's own login is another's to pay: at list value, and no cost of ours.
+    if (!admit.head.own_credential) end.cost = end.bill.total;
     end.charge = proven || !counts ? end.cost : std::max(end.cost, admit.bound);
-    end.charge_tokens =
-        proven || !counts ? tokens_of(usage) : std::max(tokens_of(usage), token_bound_);
+    end.charge_tokens = tokens_of(usage);
+    // Tokens that were counted are proven, priced or not.
+    if (state == ledger::EndState::unknown && !usage.is_exact()) {
+        end.charge_tokens = std::max(end.charge_tokens, token_bound_);
+    }
     if (end.charge > admit.bound) end.overrun = end.charge - admit.bound;
     end.usage = std::move(usage);
     end.outcome = std::move(outcome);

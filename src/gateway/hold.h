@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/price.h"
+#include "gateway/bound.h"
 #include "gateway/road.h"
 #include "ledger/record.h"
 
@@ -25,9 +26,10 @@ struct Settlement {
 class Hold {
  public:
     // Reserves across all matching budgets and writes the admit record. `verdict` is filled either
-    // way. Errors: budget_busy, budget_exhausted, call_exceeds_budget, too_many_trajectories (then
-    // nothing is held and a refusal is to be written by the caller), ledger_unavailable.
-    static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, const core::Quote& quote,
+    // way. Errors: budget_busy, budget_exhausted, call_exceeds_budget, too_many_trajectories; the
+    // bound's own, where a blocking budget matches and there is no bound (then nothing is held and
+    // a refusal is to be written by the caller); ledger_unavailable.
+    static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
                               const core::ReserveRequest& request,
                               std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict);
     // A call that bills nothing (a count, a list of models): in the ledger, against no budget.

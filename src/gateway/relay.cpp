@@ -66,6 +66,11 @@ class Payload {
         pieces.assign(1, plain_);
         return {};
     }
+    // At the end of the payload: was it whole?
+    Result<> finish() {
+        if (!decoder_ || decoder_->finish()) return {};
+        return fail(ErrorCode::provider_protocol, {}, "the content coding is cut off");
+    }
 
  private:
     std::optional<codec::Decoder> decoder_;
@@ -104,7 +109,7 @@ runtime::Task<void> write_out(RelayContext& c, StreamState& s) {
 runtime::Task<Result<>> pump(RelayContext& c, StreamState& s) {
     for (;;) {
         if (auto read = co_await read_next(c, s.pieces); !read) co_return read;
-        if (s.pieces.empty()) co_return Result<>{};
+        if (s.pieces.empty()) co_return s.payload.finish();
         if (auto decoded = s.payload.decode(s.pieces); !decoded) co_return decoded;
         ++c.outcome.chunks;
         s.out.clear();
@@ -151,13 +156,16 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     Result<> pumped = payload ? co_await pump(c, state) : std::unexpected(payload.error());
     state.out.clear();
     state.relay.finish(state.out);
-    co_await write_out(c, state);
     if (pumped && ended_early(c.meter)) pumped = fail(ErrorCode::provider_reset);
+    // Behind the dialect's own end nothing can go wrong for the client any more.
+    if (!pumped && c.meter.ended()) pumped = {};
+    // A torn event would make one with the error's.
+    if (pumped) co_await write_out(c, state);
     settle(c, pumped ? nullptr : &pumped.error());
     if (c.client_gone) co_return false;
     if (!pumped) {
-        std::string event =
-            provider::error_event(c.notes.dialect, pumped.error(), c.notes.id.text());
+        std::string event = provider::error_event(c.notes.dialect, pumped.error(),
+                                                  c.notes.id.text(), state.relay.events());
         state.out.assign(1, event);
         co_await write_out(c, state);
     }
@@ -165,20 +173,25 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     co_return keep_alive && !c.client_gone;
 }
 
-// Reads a whole answer. One that came in one piece is not copied.
-runtime::Task<Result<std::string_view>> read_whole(RelayContext& c, std::size_t bytes_max,
-                                                   std::string& storage) {
-    auto payload = Payload::of(c.exchange.head());
-    if (!payload) co_return std::unexpected(payload.error());
+// Reads a whole answer. One that came in one piece is not copied: the view lasts as long as the
+// exchange, the payload and the storage.
+runtime::Task<Result<std::string_view>> read_whole(RelayContext& c, Payload& payload,
+                                                   std::size_t bytes_max, std::string& storage) {
     std::vector<std::string_view> pieces;
     for (;;) {
         if (auto read = co_await read_next(c, pieces); !read)
             co_return std::unexpected(read.error());
-        if (pieces.empty()) co_return std::string_view{storage};
-        if (auto decoded = payload->decode(pieces); !decoded) {
-            co_return std::unexpected(decoded.error());
+        bool ended = pieces.empty();
+        if (!ended) {
+            if (auto decoded = payload.decode(pieces); !decoded) {
+                co_return std::unexpected(decoded.error());
+            }
+            ended = c.exchange.ended() && storage.empty() && pieces.size() == 1;
         }
-        if (storage.empty() && pieces.size() == 1 && c.exchange.ended()) co_return pieces.front();
+        if (ended) {
+            if (auto whole = payload.finish(); !whole) co_return std::unexpected(whole.error());
+            co_return pieces.empty() ? std::string_view{storage} : pieces.front();
+        }
         for (std::string_view piece : pieces) {
             if (storage.size() + piece.size() > bytes_max) {
                 co_return fail(ErrorCode::provider_protocol, {}, "the answer is too large");
@@ -213,7 +226,13 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     head.reserve(1024);
     append_provider_fields(head, c.exchange.head());
     std::string storage;
-    auto body = co_await read_whole(c, ok ? kAnswerBytesMax : kErrorBytesMax, storage);
+    auto payload = Payload::of(c.exchange.head());
+    Result<std::string_view> body = std::string_view{};
+    if (payload) {
+        body = co_await read_whole(c, *payload, ok ? kAnswerBytesMax : kErrorBytesMax, storage);
+    } else {
+        body = std::unexpected(payload.error());
+    }
     if (!body) {
         settle(c, &body.error());
         if (c.client_gone) co_return false;

@@ -34,6 +34,7 @@ struct AttemptHead {
     std::string price_vendor;
     bool provisional_price = false;
     bool local_free = false;
+    bool own_credential = false;  // billed to the caller's own login: `billing: subscription`
 };
 
 // Written before dispatch, after the reserve in memory.

@@ -139,6 +139,7 @@ AttemptHead any_head(SeededRng& rng) {
     }
     h.provisional_price = any_bool(rng);
     h.local_free = any_bool(rng);
+    h.own_credential = any_bool(rng);
     return h;
 }
 

@@ -126,6 +126,7 @@ void head_fields(Io& io, T& h) {
     io.text(h.price_vendor);
     io.flag(h.provisional_price);
     io.flag(h.local_free);
+    io.flag(h.own_credential);
 }
 
 // Slot and generation belong to the live table and are not stored.

@@ -70,6 +70,7 @@ ledger::AttemptHead read_head(const Statement& row, int at) {
     head.price_vendor = row.string(column++);
     head.provisional_price = row.integer(column++) != 0;
     head.local_free = row.integer(column++) != 0;
+    head.own_credential = row.integer(column++) != 0;
     read_target_dimensions(head.attribution, head);
     return head;
 }

@@ -26,8 +26,9 @@ inline constexpr int kIdCount = 4;
 inline constexpr std::string_view kHeadColumns =
     "epoch,worker,seq,ordinal,scope,admitted_at,endpoint,stream,team,application,environment,"
     "task_type,agent,user,customer,goal,trajectory,version,key,sources,ignored,tags,asked_model,"
-    "provider,model,price_id,book_hash,price_vendor,provisional,local_free";
-inline constexpr int kHeadCount = 30;
+    "provider,model,price_id,book_hash,price_vendor,provisional,local_free,"
+    "own_credential";
+inline constexpr int kHeadCount = 31;
 
 inline constexpr std::string_view kAdmitColumns =
     "admitted,sequence,input_bound,max_output,client_address,user_agent,parts,bound_usd,"

@@ -114,6 +114,7 @@ int EntryWriter::bind_head(Statement& to, int at, const ledger::AttemptHead& hea
     to.bind(at++, head.price_vendor);
     to.bind(at++, std::int64_t{head.provisional_price});
     to.bind(at++, std::int64_t{head.local_free});
+    to.bind(at++, std::int64_t{head.own_credential});
     return at;
 }
 

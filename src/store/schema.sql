@@ -29,7 +29,7 @@ CREATE TABLE entries (
     customer TEXT, goal TEXT, trajectory TEXT, version TEXT, key TEXT,
     sources TEXT, ignored INTEGER, tags TEXT,
     asked_model TEXT, provider TEXT, model TEXT, price_id TEXT, book_hash TEXT, price_vendor TEXT,
-    provisional INTEGER, local_free INTEGER,
+    provisional INTEGER, local_free INTEGER, own_credential INTEGER,
     -- from the admit record
     admitted INTEGER NOT NULL DEFAULT 0, sequence INTEGER, input_bound INTEGER, max_output INTEGER,
     client_address TEXT, user_agent TEXT, parts TEXT,
@@ -84,7 +84,7 @@ CREATE TABLE refusals (
     customer TEXT, goal TEXT, trajectory TEXT, version TEXT, key TEXT,
     sources TEXT, ignored INTEGER, tags TEXT,
     asked_model TEXT, provider TEXT, model TEXT, price_id TEXT, book_hash TEXT, price_vendor TEXT,
-    provisional INTEGER, local_free INTEGER,
+    provisional INTEGER, local_free INTEGER, own_credential INTEGER,
     at INTEGER NOT NULL, sequence INTEGER, error TEXT NOT NULL, message TEXT, http_status INTEGER,
     bound_usd INTEGER NOT NULL, bound_pico INTEGER NOT NULL,
     input_bound INTEGER, max_output INTEGER, parts TEXT, client_address TEXT, user_agent TEXT

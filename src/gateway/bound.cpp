@@ -1,0 +1,163 @@
+#include "gateway/bound.h"
+
+#include <algorithm>
+
+namespace weir::gateway {
+namespace {
+
+using core::BudgetUnit;
+
+// Priming and tool system prompts that no body shows (wire.md §5.3), generously.
+constexpr std::int64_t kOverheadTokens = 1024;
+
+bool is_free(const PreparedCall& call) { return call.endpoint.fate == provider::Fate::free; }
+
+// Tokens can be bounded where no price is known, too.
+const core::PriceRow& row_without_prices() {
+    static const core::PriceRow row = [] {
+        core::PriceRow r;
+        core::PriceBand band;
+        band.prices.token[static_cast<std::size_t>(core::TokenClass::input)] = Rate{};
+        r.tiers = {{.name = "standard", .bands = {band}}};
+        return r;
+    }();
+    return row;
+}
+
+// Anthropic's 0 warms a cache; elsewhere servers differ on whether it means nothing or anything.
+bool names_no_maximum(const core::CallShape& shape) {
+    return !shape.max_output ||
+           (*shape.max_output == 0 && shape.endpoint != core::Endpoint::messages &&
+            shape.endpoint != core::Endpoint::embeddings);
+}
+
+Result<core::Quote> quote_shape(const PreparedCall& call, const core::CallShape& shape,
+                                const core::PriceRow& row) {
+    core::BoundInput in;
+    in.shape = &shape;
+    // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
+    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size());
+    in.default_max_output = call.policy->limits.default_max_output;
+    in.overhead_tokens = kOverheadTokens;
+    return core::quote(row, in);
+}
+
+// What the body shows, as if nothing else could be added to it.
+core::Quote estimate(const PreparedCall& call, core::CallShape shape, const core::PriceRow& row) {
+    shape.unbounded = 0;
+    shape.service_tier.clear();
+    shape.server_tool_uses = 0;
+    return quote_shape(call, shape, row).value_or(core::Quote{});
+}
+
+Error no_price(const core::Target& target) {
+    return Error{ErrorCode::unpriced_model,
+                 "The model '" + target.model +
+                     "' has no price, so a blocking budget cannot admit it: add one with `weir "
+                     "prices import`, or declare it free."};
+}
+
+Error no_limiter(const core::Target& target) {
+    return Error{ErrorCode::unsupported_parameter,
+                 "The provider '" + target.provider->name +
+                     "' does not keep to a maximum output, so a blocking budget cannot admit its "
+                     "calls."};
+}
+
+std::string told(std::string_view what, std::int64_t figure) {
+    return "max output " + std::string(what) + " " + std::to_string(figure);
+}
+
+bool needs_usage_chunk(const PreparedCall& call, const core::Quirks& quirks) {
+    bool has_chunk = call.shape.endpoint == core::Endpoint::chat_completions ||
+                     call.shape.endpoint == core::Endpoint::completions;
+    return has_chunk && call.shape.stream && !call.shape.include_usage && quirks.stream_options &&
+           !quirks.usage_on_finish_chunk;
+}
+
+bool takes_a_maximum(core::Endpoint endpoint) {
+    return endpoint == core::Endpoint::chat_completions ||
+           endpoint == core::Endpoint::completions || endpoint == core::Endpoint::responses ||
+           endpoint == core::Endpoint::messages;
+}
+
+bool counts(const core::HoldPart& part, BudgetUnit unit) {
+    return part.blocks && part.unit == unit;
+}
+
+}  // namespace
+
+Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target) {
+    Bound out;
+    if (is_free(call)) return out;
+    out.outside_usd = call.arrival.own_credential || target.provider->free;
+    const core::PriceRow& row = target.price != nullptr ? *target.price : row_without_prices();
+    core::CallShape without;
+    const core::CallShape* shape = &call.shape;
+    if (call.shape.max_output && names_no_maximum(call.shape)) {
+        without = call.shape;
+        without.max_output.reset();
+        shape = &without;
+    }
+    auto quoted = quote_shape(call, *shape, row);
+    if (quoted) {
+        out.quote = std::move(*quoted);
+    } else if (quoted.error().code() == ErrorCode::unsupported_parameter) {
+        out.no_usd = out.no_tokens = quoted.error();
+        out.quote = estimate(call, *shape, row);
+    } else {
+        return std::unexpected(quoted.error());
+    }
+    if (!target.provider->quirks.honours_max_output && takes_a_maximum(shape->endpoint)) {
+        out.no_usd = out.no_tokens = no_limiter(target);
+    }
+    if (target.price == nullptr) out.no_usd = no_price(target);
+    if (out.outside_usd) {
+        out.no_usd.reset();
+        out.quote.bound = out.quote.fixed = {};
+        out.quote.output_rate = {};
+    }
+    return out;
+}
+
+bool is_held_by_cost(const std::vector<core::HoldPart>& parts, const Bound& bound) {
+    return std::ranges::any_of(parts, [&bound](const core::HoldPart& part) {
+        return counts(part, BudgetUnit::tokens) ||
+               (counts(part, BudgetUnit::usd) && !bound.outside_usd);
+    });
+}
+
+const Error* unbounded_under(const std::vector<core::HoldPart>& parts, const Bound& bound) {
+    for (const core::HoldPart& part : parts) {
+        if (counts(part, BudgetUnit::usd) && bound.no_usd) return &*bound.no_usd;
+        if (counts(part, BudgetUnit::tokens) && bound.no_tokens) return &*bound.no_tokens;
+    }
+    return nullptr;
+}
+
+OutgoingBody::OutgoingBody(const PreparedCall& call, const core::Target& target, const Bound& bound,
+                           bool held_by_cost)
+    : original_(call.body) {
+    const core::Quirks& quirks = target.provider->quirks;
+    const core::CallShape& shape = call.shape;
+    provider::Rewrite change;
+    if (target.model_changed) change.model = target.model;
+    change.strip_weir_metadata = !shape.weir_metadata.empty();
+    injected_usage_ = change.inject_include_usage = needs_usage_chunk(call, quirks);
+    if (held_by_cost && takes_a_maximum(shape.endpoint)) {
+        std::int64_t most = bound.quote.max_output;
+        if (names_no_maximum(shape)) {
+            notes_.push_back(told("set to", most));
+            change.max_output = most;
+        } else if (*shape.max_output > most) {
+            notes_.push_back(told("lowered to", most));
+            change.max_output = most;
+        }
+    }
+    bool renames = !quirks.max_completion_tokens && !shape.max_output_sites.empty();
+    bool changes = change.model || change.strip_weir_metadata || injected_usage_ ||
+                   change.max_output || renames;
+    if (changes) copy_ = provider::rewrite(call.body, shape, quirks, change);
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,58 @@
+// What one attempt can cost at most, and what goes out so that this holds (ledger.md §1.2): a bound
+// that rests on a maximum which the provider was never told is none. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/budget.h"
+#include "core/price.h"
+#include "core/route.h"
+#include "gateway/prepared_call.h"
+
+namespace weir::gateway {
+
+struct Bound {
+    core::Quote quote;  // where nothing is certain, an estimate from what the body shows
+    // The caller's own credential, or a provider declared free: outside budgets in USD
+    // (product.md §3.15).
+    bool outside_usd = false;
+    // Why no amount of dollars, or of tokens, is certain. A budget that blocks on that unit refuses
+    // such a call; where none does, it passes as it came (ledger.md B2).
+    std::optional<Error> no_usd;
+    std::optional<Error> no_tokens;
+};
+
+// Errors: invalid_parameter (figures that no provider could mean).
+Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target);
+
+// Does some budget among these parts hold the call by what it costs? Then the provider must be told
+// the maximum output that was reckoned with.
+bool is_held_by_cost(const std::vector<core::HoldPart>& parts, const Bound& bound);
+// Why a budget among these parts cannot admit what has no bound; nullptr: none minds.
+const Error* unbounded_under(const std::vector<core::HoldPart>& parts, const Bound& bound);
+
+// The request body for this target: the client's own bytes, or a copy with the few spans that must
+// change.
+class OutgoingBody {
+ public:
+    OutgoingBody(const PreparedCall& call, const core::Target& target, const Bound& bound,
+                 bool held_by_cost);
+    OutgoingBody(const OutgoingBody&) = delete;
+
+    std::string_view bytes() const { return copy_ ? std::string_view{*copy_} : original_; }
+    // The answer's usage chunk was asked for by Weir alone.
+    bool injected_usage() const { return injected_usage_; }
+    // What was changed that bears on the answer, for the ledger.
+    const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+    std::string_view original_;
+    std::optional<std::string> copy_;
+    bool injected_usage_ = false;
+    std::vector<std::string> notes_;
+};
+
+}  // namespace weir::gateway
