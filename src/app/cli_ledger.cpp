@@ -69,10 +69,10 @@ void print_report(std::ostream& out, const std::string& directory, const Json& r
     if (number_of(r, "findings_total") > shown) {
         fmt::print(out, "  … {} findings in all\n", number_of(r, "findings_total"));
     }
-    fmt::print(out, r.value("sound", false)
-                        ? "sound: every record is whole, and the books follow from them\n"
-                        : "DAMAGED: keep a copy of the directory before anything else; what is "
-                          "before the damage is still good\n");
+    out << (r.value("sound", false)
+                ? "sound: every record is whole, and the books follow from them\n"
+                : "DAMAGED: keep a copy of the directory before anything else; what is "
+                  "before the damage is still good\n");
 }
 
 void add_verify(CLI::App& family, CliContext& context) {
