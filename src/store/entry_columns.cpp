@@ -35,6 +35,14 @@ void read_target_dimensions(core::Attribution& to, const ledger::AttemptHead& he
 
 }  // namespace
 
+int bind_id(Statement& to, int at, const AttemptId& id) {
+    to.bind(at, std::int64_t{id.call.epoch});
+    to.bind(at + 1, std::int64_t{id.call.worker});
+    to.bind(at + 2, static_cast<std::int64_t>(id.call.seq));
+    to.bind(at + 3, std::int64_t{id.ordinal});
+    return at + kIdCount;
+}
+
 AttemptId read_id(const Statement& row, int at) {
     AttemptId id;
     id.call.epoch = static_cast<std::uint32_t>(row.integer(at));

@@ -49,6 +49,8 @@ inline constexpr std::string_view kRefusalColumns =
     "client_address,user_agent";
 inline constexpr int kRefusalCount = 12;
 
+// Binds kIdColumns from parameter `at` on; returns the parameter after them.
+int bind_id(Statement& to, int at, const AttemptId& id);
 // Reads kIdColumns and kHeadColumns from column `at` on.
 AttemptId read_id(const Statement& row, int at);
 ledger::AttemptHead read_head(const Statement& row, int at);

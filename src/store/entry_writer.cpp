@@ -79,14 +79,6 @@ Result<EntryWriter> EntryWriter::open(Database& database) {
     return writer;
 }
 
-int EntryWriter::bind_id(Statement& to, int at, const AttemptId& id) {
-    to.bind(at, std::int64_t{id.call.epoch});
-    to.bind(at + 1, std::int64_t{id.call.worker});
-    to.bind(at + 2, static_cast<std::int64_t>(id.call.seq));
-    to.bind(at + 3, std::int64_t{id.ordinal});
-    return at + kIdCount;
-}
-
 int EntryWriter::bind_head(Statement& to, int at, const ledger::AttemptHead& head,
                            std::int64_t scope) {
     at = bind_id(to, at, head.id);

@@ -41,7 +41,6 @@ class EntryWriter {
 
  private:
     explicit EntryWriter(Database& database) : database_(&database) {}
-    int bind_id(Statement& to, int at, const AttemptId& id);
     int bind_head(Statement& to, int at, const ledger::AttemptHead& head, std::int64_t scope);
     int bind_admit(Statement& to, int at, const AttemptFacts& facts);
     int bind_end(Statement& to, int at, const ledger::EndRecord* end, bool parts_are_same);

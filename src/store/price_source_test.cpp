@@ -68,13 +68,15 @@ TEST(PriceSource, VendorsAreNamedAsInTheBook) {
 TEST(PriceSource, GenaiPricesDatesHoursThresholdsAndOtherVendorsModels) {
     auto parsed = parse_genai_prices(R"([
       {"id": "maker", "models": [
-        {"id": "m", "match": {"or": [{"equals": "m"}, {"starts_with": "m-"}]}, "context_window": 1000,
+        {"id": "m", "match": {"or": [{"equals": "m"}, {"starts_with": "m-"}]},
+         "context_window": 1000,
          "prices": [
           {"prices": {"input_mtok": {"base": 3, "tiers": [{"start": 200000, "price": 6}]},
                       "output_mtok": 15, "output_reasoning_mtok": 20, "web_searches_kcount": 10}},
           {"constraint": {"type": "start_date", "start_date": "2026-08-01"},
            "prices": {"input_mtok": 2, "output_mtok": 10}},
-          {"constraint": {"type": "time_of_date", "start_time": "01:00:00Z", "end_time": "04:00:00Z"},
+          {"constraint": {"type": "time_of_date", "start_time": "01:00:00Z",
+                          "end_time": "04:00:00Z"},
            "prices": {"input_mtok": 4, "output_mtok": 20}}]},
         {"id": "pages", "match": {"equals": "pages"}, "prices": {"input_document_kpages": 1}},
         {"id": "odd", "match": {"like": "x"}, "prices": {"input_mtok": 1}}]},
@@ -113,7 +115,8 @@ TEST(PriceSource, LitellmTiersThresholdsLongWritesSearchesAndFactors) {
         "input_cost_per_token_batches": 2.5e-06, "output_cost_per_token_batches": 1.5e-05,
         "input_cost_per_token_priority": 1.25e-05, "output_cost_per_token_priority": 7.5e-05,
         "input_cost_per_token_above_272k_tokens_priority": 2.5e-05,
-        "search_context_cost_per_query": {"search_context_size_low": 0.03, "search_context_size_high": 0.05}},
+        "search_context_cost_per_query": {"search_context_size_low": 0.03,
+                                          "search_context_size_high": 0.05}},
       "claude-x": {"litellm_provider": "anthropic", "mode": "chat",
         "input_cost_per_token": 5e-06, "output_cost_per_token": 2.5e-05,
         "cache_creation_input_token_cost": 6.25e-06,
@@ -124,7 +127,8 @@ TEST(PriceSource, LitellmTiersThresholdsLongWritesSearchesAndFactors) {
         "output_cost_per_token": 2e-06, "output_cost_per_reasoning_token": 3e-06,
         "tiered_pricing": [{"range": [0, 128000.0], "input_cost_per_token": 1e-06},
                            {"range": [128000.0, 1e6], "input_cost_per_token": 4e-06}]},
-      "dall": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.04},
+      "dall": {"litellm_provider": "openai", "mode": "image_generation",
+        "input_cost_per_image": 0.04},
       "torn": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": "cheap"}})");
     ASSERT_TRUE(parsed) << parsed.error().message();
     ASSERT_EQ(parsed->rows.size(), 3u);

@@ -41,11 +41,6 @@ std::optional<std::uint8_t> kind_named(std::string_view name, std::size_t count,
     return std::nullopt;
 }
 
-void bind_id(Statement& to, const AttemptId& id) {
-    to.bind(1, std::int64_t{id.call.epoch}).bind(2, std::int64_t{id.call.worker});
-    to.bind(3, static_cast<std::int64_t>(id.call.seq)).bind(4, std::int64_t{id.ordinal});
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Queries>> Queries::open(const std::string& database_path) {
@@ -198,7 +193,7 @@ Result<std::vector<core::Charge>> Queries::charges(const AttemptId& id) {
         "c.cost_pico,c.price_id,c.price_fallback FROM charges c JOIN entries e ON e.row=c.entry "
         "WHERE e.epoch=? AND e.worker=? AND e.seq=? AND e.ordinal=? ORDER BY c.n");
     if (!rows) return std::unexpected(std::move(rows).error());
-    bind_id(*rows, id);
+    bind_id(*rows, 1, id);
     std::vector<core::Charge> out;
     for (;;) {
         Result<bool> row = rows->step();
@@ -229,7 +224,7 @@ Result<std::vector<ledger::CorrectionRecord>> Queries::corrections(const Attempt
         "SELECT at,cost_usd,cost_pico,charge_usd,charge_pico,tokens,reason,actor FROM corrections "
         "WHERE epoch=? AND worker=? AND seq=? AND ordinal=? ORDER BY at,row");
     if (!rows) return std::unexpected(std::move(rows).error());
-    bind_id(*rows, id);
+    bind_id(*rows, 1, id);
     std::vector<ledger::CorrectionRecord> out;
     for (;;) {
         Result<bool> row = rows->step();
