@@ -13,7 +13,7 @@ run: build                    ## simulated providers and agents at work; the REA
 
 build: build/release/.setup   ## the program alone: build/release/bin/weir
 	@cmake --preset release >build/release/configure.log 2>&1 || { cat build/release/configure.log; exit 1; }
-	@cmake --build --preset release -j $(JOBS)
+	@cmake --build --preset release --target weir -j $(JOBS)
 
 build/release/.setup: scripts/setup.sh
 	@scripts/setup.sh

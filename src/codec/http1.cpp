@@ -188,11 +188,11 @@ Verdict take_request_line(Cursor& c, RequestHead& head) {
     }
     std::string_view line;
     if (Verdict v = take_line(c, line); v != Verdict::ok) return v;
-    constexpr std::size_t tail = std::string_view{" HTTP/1.1"}.size();
+    constexpr std::size_t kTail = std::string_view{" HTTP/1.1"}.size();
     std::size_t first = line.find(' ');
-    if (first == std::string_view::npos || line.size() < first + 1 + tail)
+    if (first == std::string_view::npos || line.size() < first + 1 + kTail)
         return Verdict::malformed;
-    std::size_t last = line.size() - tail;
+    std::size_t last = line.size() - kTail;
     head.method = line.substr(0, first);
     head.target = line.substr(first + 1, last - first - 1);
     bool good = line[last] == ' ' && is_token(head.method) &&

@@ -87,7 +87,7 @@ struct ProviderRecord {
 };
 
 struct Limits {
-    std::size_t header_bytes_max = 64 * 1024;
+    std::size_t header_bytes_max = std::size_t{64} * 1024;
     std::size_t body_bytes_max = 32u << 20;
     std::int64_t default_max_output = 16'384;  // where neither call nor catalogue names one
     std::int64_t connect_timeout_ms = 5'000;

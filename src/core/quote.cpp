@@ -208,38 +208,55 @@ struct Dearest {
     bool input_priced = false;
 };
 
-void raise(Rate& most, Rate rate) { most = std::max(most, rate); }
+// Takes one band's prices after the other.
+class DearestSoFar {
+ public:
+    explicit DearestSoFar(const CallShape& shape) : shape_(shape) {}
+
+    void take(const PriceList& prices) {
+        for (TokenClass c : kInputClasses) {
+            most_.input_priced = take_class(prices, c, most_.input) || most_.input_priced;
+        }
+        for (TokenClass c : kOutputClasses) take_class(prices, c, most_.output);
+        for (std::size_t i = 0; i < kUnitKinds; ++i) {
+            const auto& fee = prices.unit[i];
+            if (!fee) continue;
+            fee_rounded_ = fee_rounded_ || fee->femto() % 1000 != 0;
+            most_.unit[i] = std::max(most_.unit[i].value_or(Rate{}), *fee);
+        }
+    }
+    Dearest result() {
+        most_.rounded =
+            std::ranges::count(rounded_, true) + (fee_rounded_ ? std::int64_t{kUnitKinds} : 0);
+        return most_;
+    }
+
+ private:
+    bool take_class(const PriceList& prices, TokenClass c, Rate& into) {
+        if (!reaches(shape_, c)) return false;
+        auto price = class_price(prices, c);
+        if (!price) return false;
+        into = std::max(into, price->rate);
+        if (price->rate.femto() % 1000 != 0) rounded_[static_cast<std::size_t>(c)] = true;
+        return true;
+    }
+
+    const CallShape& shape_;
+    Dearest most_;
+    std::array<bool, kTokenClasses> rounded_{};
+    bool fee_rounded_ = false;
+};
 
 Dearest dearest_of_tiers(std::span<const PriceTier* const> tiers, const CallShape& shape,
                          std::int64_t input_total) {
-    Dearest most;
-    std::array<bool, kTokenClasses> rounded{};
-    bool fee_rounded = false;
-    auto take = [&](const PriceList& prices, TokenClass c, Rate& into) {
-        if (!reaches(shape, c)) return false;
-        auto price = class_price(prices, c);
-        if (!price) return false;
-        raise(into, price->rate);
-        if (price->rate.femto() % 1000 != 0) rounded[static_cast<std::size_t>(c)] = true;
-        return true;
-    };
+    DearestSoFar most(shape);
     for (const PriceTier* tier : tiers) {
         for (const PriceBand& band : tier->bands) {
-            if (band.above_input_tokens > 0 && input_total <= band.above_input_tokens) continue;
-            for (TokenClass c : kInputClasses) {
-                most.input_priced = take(band.prices, c, most.input) || most.input_priced;
-            }
-            for (TokenClass c : kOutputClasses) take(band.prices, c, most.output);
-            for (std::size_t i = 0; i < kUnitKinds; ++i) {
-                if (auto fee = band.prices.unit[i]) {
-                    fee_rounded = fee_rounded || fee->femto() % 1000 != 0;
-                    most.unit[i] = std::max(most.unit[i].value_or(Rate{}), *fee);
-                }
-            }
+            bool reached = band.above_input_tokens == 0 || input_total > band.above_input_tokens;
+            if (reached) most.take(band.prices);
         }
     }
-    most.rounded = std::ranges::count(rounded, true) + (fee_rounded ? std::int64_t{kUnitKinds} : 0);
-    return most;
+    return most.result();
 }
 
 // Σ fees in femto-USD: the dearest tool for each declared use, and the fee for the call itself.
@@ -301,8 +318,8 @@ Result<Quote> quote(const PriceRow& row, const BoundInput& in) {
     out.token_bound = tokens;
     out.output_rate = Rate::from_femto(output_femto);
     out.price_id = row.id;
-    out.fixed =
-        round_up(femto_cost(input, most.input) + *fee) + Money::from_pico(most.rounded * passes);
+    out.fixed = round_up(femto_cost(input, most.input) + *fee) +
+                Money::from_pico(Int128{most.rounded} * passes);
     out.bound = out.fixed + round_up(femto_cost(*max_output, out.output_rate));
     if (out.bound.is_zero() && !is_free(row)) {
         out.fixed = out.bound = Money::from_pico(1);

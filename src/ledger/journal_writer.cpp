@@ -97,7 +97,7 @@ struct JournalWriter::Impl {
     Result<> write(std::uint64_t keep);
     Result<> append_admit(const AdmitRecord& admit);
     Result<> append_end(const EndRecord& end);
-    Result<> sync_full(std::vector<std::shared_ptr<Segment>> segments);
+    Result<> sync_full(const std::vector<std::shared_ptr<Segment>>& segments);
     std::uint64_t room() const { return options.segment_bytes - kHeaderBytes - kFrameHead; }
     // What a further segment surely holds: at its start, less than one record was wasted.
     std::uint64_t sure_room() const {
@@ -258,7 +258,7 @@ Result<> JournalWriter::append(const Record& record) {
     return j.write(j.reserves.total());
 }
 
-Result<> JournalWriter::Impl::sync_full(std::vector<std::shared_ptr<Segment>> segments) {
+Result<> JournalWriter::Impl::sync_full(const std::vector<std::shared_ptr<Segment>>& segments) {
     Result<> result;
     for (const auto& segment : segments) {
         if (segment->is_synced() || segment->has_failed()) continue;
@@ -276,7 +276,7 @@ Result<> JournalWriter::sync() {
         full = j.full;
         current = j.shared_current;
     }
-    Result<> result = j.sync_full(std::move(full));
+    Result<> result = j.sync_full(full);
     bool was_stopped = j.stopped.load(std::memory_order_acquire);
     if (result && current->has_failed()) {
         result = fail(ErrorCode::io, "the journal waits for its next segment",

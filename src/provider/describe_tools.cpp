@@ -72,9 +72,9 @@ enum Key : std::size_t {
     environment,
     cache_control,
     caching,
-    kKeys
+    key_count
 };
-constexpr std::array<std::string_view, kKeys> kNames{
+constexpr std::array<std::string_view, key_count> kNames{
     "type", "max_uses", "tools", "execution", "environment", "cache_control", "caching"};
 
 // What one tool says.
