@@ -1,10 +1,14 @@
 #include "app/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ostream.h>
 #include <ostream>
+#include <span>
 
 #include "app/cli_family.h"
+#include "base/nearest.h"
 #include "runtime/clock.h"
 
 namespace weir::app {
@@ -73,6 +77,42 @@ std::int64_t number_of(const Json& object, const char* name) {
 
 UnixTime present() { return runtime::SystemClock{}.unix_now(); }
 
+namespace {
+
+std::string quoted_path(const CLI::App& app) {
+    std::string path = app.get_name();
+    for (const CLI::App* up = app.get_parent(); up != nullptr; up = up->get_parent()) {
+        path = up->get_name() + " " + path;
+    }
+    return path;
+}
+
+// Says what is wrong, and where to read on: the help of the command that was reached.
+void tell_misuse(CLI::App& app, std::ostream& err, const CLI::ParseError& wrong,
+                 std::span<const char* const> words) {
+    const CLI::App* reached = &app;
+    std::string what = wrong.what();
+    for (const std::string_view word : words) {
+        const auto commands = reached->get_subcommands([](const CLI::App*) { return true; });
+        if (word.starts_with('-') || commands.empty()) break;
+        const auto named =
+            std::ranges::find(commands, word, [](const CLI::App* c) { return c->get_name(); });
+        if (named != commands.end()) {
+            reached = *named;
+            continue;
+        }
+        std::vector<std::string> names;
+        for (const CLI::App* command : commands) names.push_back(command->get_name());
+        const std::vector<std::string_view> views(names.begin(), names.end());
+        what = fmt::format("there is no command '{} {}'{}", quoted_path(*reached), word,
+                           did_you_mean(word, views));
+        break;
+    }
+    fmt::print(err, "weir: {}\n`{} --help` says more.\n", what, quoted_path(*reached));
+}
+
+}  // namespace
+
 void add_client_commands(CLI::App& app, CliContext& context) {
     add_keys_commands(app, context);
     add_teams_commands(app, context);
@@ -91,7 +131,8 @@ int run_command_line(CLI::App& app, CliContext& context, int argc, const char* c
         app.exit(asked, context.out, context.err);
         return kExitDone;
     } catch (const CLI::ParseError& wrong) {
-        app.exit(wrong, context.out, context.err);
+        const std::span<const char* const> words(argv, static_cast<std::size_t>(argc));
+        tell_misuse(app, context.err, wrong, words.subspan(words.empty() ? 0 : 1));
         return kExitUsage;
     }
     if (!context.run) return kExitUsage;

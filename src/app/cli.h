@@ -27,10 +27,10 @@ struct CliContext {
     std::ostream& out;
     std::ostream& err;
     Environment environment = process_environment;
-    bool json = false;         // --json: one JSON document, or one a line where rows stream
-    std::string admin_url;     // --admin, WEIR_ADMIN_URL
-    std::string data_dir;      // --data, WEIR_DATA
-    std::function<int()> run;  // set by the chosen subcommand's callback; its exit code
+    bool json = false;           // --json: one JSON document, or one a line where rows stream
+    std::string admin_url{};     // --admin, WEIR_ADMIN_URL
+    std::string data_dir{};      // --data, WEIR_DATA
+    std::function<int()> run{};  // set by the chosen subcommand's callback; its exit code
 };
 
 inline constexpr const char* kDefaultAdminUrl = "http://127.0.0.1:4001";

@@ -118,11 +118,9 @@ std::string attribution_text(const Json& call) {
                            printable(text_of(tag, "value")));
     }
     for (const Json& name : call["ignored"]) {
-        out += fmt::format(
-            "  The caller also said {0}, which was not believed: the key, or a more trusted "
-            "source, "
-            "had the word.\n",
-            name.get<std::string>());
+        out +=
+            fmt::format("  The caller also named {}; what the key or a rule says goes before it.\n",
+                        name.get<std::string>());
     }
     return out;
 }
@@ -161,8 +159,8 @@ std::string decision_text(const Json& attempt) {
     const Json& budgets = attempt["budgets"];
     if (budgets.empty()) return "  No budget counts it.\n";
     std::string out = fmt::format(
-        "  At most it could cost {}: {} tokens in, {} tokens out. Budgets as they stood (decision "
-        "{}):\n",
+        "  At most it could cost {}: {} tokens in, {} tokens out.\n"
+        "  Budgets as they stood before decision {}:\n",
         exact_money(text_of(attempt, "bound_usd")), count_text(number_of(attempt, "input_bound")),
         count_text(number_of(attempt, "max_output")), number_of(attempt, "sequence"));
     for (const Json& part : budgets) out += part_text(part);
@@ -253,9 +251,8 @@ std::string sent_text(const Json& attempt) {
     if (attempt["dispatched_at"].is_string()) {
         out += fmt::format("  Sent {} UTC; ", time_text(text_of(attempt, "dispatched_at")));
         const std::int64_t status = number_of(outcome, "provider_status");
-        out += status == 0 ? "the provider did not answer"
-                           : fmt::format("the provider answered {}", status);
-        out += fmt::format(", first byte after {}, all of it after {}.\n",
+        out += status == 0 ? "the provider did not answer" : fmt::format("answered {}", status);
+        out += fmt::format(", first byte after {}, all after {}.\n",
                            micros_text(number_of(outcome, "first_byte_us")),
                            micros_text(number_of(outcome, "total_us")));
     }
