@@ -199,7 +199,8 @@ Result<> Service::Impl::start_admin() {
                                  },
                              .correct = [this](const auto& c) { return correct(c); },
                              .ready = [this] { return !draining; },
-                             .version = WEIR_VERSION};
+                             .version = WEIR_VERSION,
+                             .gateway_url = scheme(config) + config.listen.text()};
     admin = std::make_unique<admin::Server>(std::move(services));
     auto listener = runtime::Listener::open(control, config.admin.host, config.admin.port,
                                             [this](runtime::Own stream, std::string_view peer) {
