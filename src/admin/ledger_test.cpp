@@ -149,6 +149,12 @@ TEST_F(AdminTest, ImportSaysWhatChangesAndADryRunChangesNothing) {
     EXPECT_EQ(audit["after"]["book"], book->hash());
 }
 
+TEST_F(AdminTest, LargeCatalogueKeepsTheNameItCameWith) {
+    const std::string padded = std::string(1u << 20, ' ') + kCatalogue;
+    EXPECT_EQ(post("/prices/import?name=from-a-large-file", padded).status, 201);
+    EXPECT_EQ(imported.count("from-a-large-file"), 1u);
+}
+
 TEST_F(AdminTest, NegotiatedRatesStandBeforeAnImport) {
     std::vector<core::PriceRow> rows = store::parse_overlay(kPrices).value();
     book = core::PriceBook::build(std::move(rows)).value();  // this time as the overlay it is

@@ -63,11 +63,14 @@ Result<Catalogue> read_catalogue_query(const Request& request) {
 
 Json effect_json(const Catalogue& catalogue, const store::ParsedPrices& parsed,
                  const ImportEffect& effect, bool imported) {
+    // What jumps comes first: it must not be what is cut off.
     Json changes = Json::array();
-    for (const store::PriceChange& change : effect.changes) {
-        if (change.kind != store::PriceChange::Kind::changed) continue;
-        if (changes.size() == kChangesMax) break;
-        changes.push_back(price_change_json(change));
+    std::size_t changes_total = 0;
+    for (const bool jumps : {true, false}) {
+        for (const store::PriceChange& change : effect.changes) {
+            if (change.kind != store::PriceChange::Kind::changed || change.jump != jumps) continue;
+            if (++changes_total <= kChangesMax) changes.push_back(price_change_json(change));
+        }
     }
     Json added = Json::array();
     for (const store::PriceChange& change : effect.changes) {
@@ -88,6 +91,7 @@ Json effect_json(const Catalogue& catalogue, const store::ParsedPrices& parsed,
             {"rows_same", effect.same},
             {"rows_overruled", effect.overruled},
             {"jumps", effect.jumps},
+            {"changes_total", changes_total},
             {"changes", std::move(changes)},
             {"added", std::move(added)},
             {"skipped_total", parsed.skipped.size()},

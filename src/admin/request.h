@@ -1,5 +1,5 @@
 // One request of the admin API as its handlers see it, who asks, and the answer.
-// Owner: the connection's coroutine; views point into its buffers. Thread: the control loop's.
+// Owner: the connection's coroutine; `body` points into its buffers. Thread: the control loop's.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,7 @@ struct Caller {
 };
 
 struct Request {
-    std::string_view query;
+    std::string query;  // a copy: reading the body may move the head
     std::string_view body;
     std::vector<std::string> captures;  // what stood for each {name} of the route's pattern
     Caller caller;

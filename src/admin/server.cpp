@@ -149,7 +149,6 @@ runtime::Task<bool> Server::Impl::serve_request(http::ServerConnection& client) 
     Result<std::string_view> body = co_await client.read_body();
     if (!body) {
         if (body.error().code() == ErrorCode::client_gone) co_return false;
-        co_await client.discard_body();
         co_return co_await send(client, error_answer(body.error()), head_only, false);
     }
     admitted->request.body = *body;
@@ -167,15 +166,14 @@ runtime::Task<void> Server::Impl::serve(runtime::Own stream) {
             Idle waiting{*this, *stream};
             read = co_await client.read_head();
         }
-        if (!read) {
-            if (read.error().code() != ErrorCode::client_gone) {
-                co_await send(client, error_answer(read.error()), false, false);
-            }
-            co_return;
-        }
-        if (!*read) co_return;
-        open = co_await serve_request(client);
+        if (read && !*read) co_return;
+        if (!read && read.error().code() == ErrorCode::client_gone) co_return;
+        open = read ? co_await serve_request(client)
+                    : co_await send(client, error_answer(read.error()), false, false);
     }
+    // Closing over unread bytes would reset the connection before the answer was read.
+    Idle waiting{*this, *stream};
+    co_await client.linger();
 }
 
 Server::Server(Services services) : impl_(std::make_unique<Impl>(std::move(services))) {}
