@@ -147,7 +147,7 @@ Result<Json> AdminClient::ask(std::string_view method, const std::string& path, 
                 fmt::format("Weir does not answer at {}: start it with `weir serve`, or name "
                             "another with --admin.",
                             impl_->url),
-                std::string{answer.error().message()});
+                answer.error().detail());
 }
 
 Result<Json> AdminClient::get(const std::string& path) { return ask("GET", path, {}); }

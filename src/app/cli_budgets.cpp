@@ -18,7 +18,8 @@ std::string kind_of(const Json& budget) {
     const std::string block = text_of(budget, "block_at");
     if (block == "never") return "alert only";
     const std::string by = text_of(budget, "by");
-    return block == "100" || by == "trajectory" || by == "goal" ? "hard" : "hard but production";
+    return block == "100" || by == "trajectory" || by == "goal" ? "hard"
+                                                                : "hard outside production";
 }
 
 // "environment=staging", "team=a|b"

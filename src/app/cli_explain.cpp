@@ -180,8 +180,8 @@ std::string charges_text(const Json& attempt) {
         const bool unit = charge.contains("usd_each");
         table.add({"   " + text_of(charge, "model"), text_of(charge, "tier"),
                    text_of(charge, "class"), count_text(number_of(charge, "quantity")),
-                   unit ? exact_money(text_of(charge, "usd_each")) + " each"
-                        : exact_money(text_of(charge, "usd_per_million")) + " /M",
+                   unit ? price_money(text_of(charge, "usd_each")) + " each"
+                        : price_money(text_of(charge, "usd_per_million")) + " /M",
                    exact_money(text_of(charge, "cost_usd")),
                    text_of(charge, "price") +
                        (charge.value("price_fallback", false) ? " (nearest class)" : "")});

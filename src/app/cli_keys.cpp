@@ -155,11 +155,13 @@ std::string key_table(const Json& keys, bool all) {
             ++hidden;
             continue;
         }
-        const std::string environment = text_of(key, "environment");
-        table.add({text_of(key, "id"), text_of(key, "name"), text_of(key, "team"),
-                   text_of(key, "role"), environment.empty() ? "-" : environment,
-                   text_of(key, "state"), time_text(text_of(key, "expires_at")),
-                   time_text(text_of(key, "created_at"))});
+        const auto or_dash = [&](const char* name) {
+            const std::string text = text_of(key, name);
+            return text.empty() ? std::string{"-"} : text;
+        };
+        table.add({text_of(key, "id"), text_of(key, "name"), or_dash("team"), text_of(key, "role"),
+                   or_dash("environment"), text_of(key, "state"),
+                   time_text(text_of(key, "expires_at")), time_text(text_of(key, "created_at"))});
     }
     std::string out = table.empty() ? "no keys: make one with `weir keys create`\n" : table.text();
     if (hidden > 0) out += fmt::format("({} revoked: --all shows them)\n", hidden);

@@ -55,8 +55,9 @@ void print_report(std::ostream& out, const std::string& directory, const Json& r
                "  {} attempts admitted, {} sent, {} ended, {} open; {} refusals, {} corrections\n",
                count("admitted"), count("dispatched"), count("ended"), count("open"),
                count("refusals"), count("corrections"));
-    fmt::print(out, "  cost {}, charged to budgets {}\n", exact_money(text_of(r, "cost_usd")),
-               exact_money(text_of(r, "charged_usd")));
+    fmt::print(out, "  cost {}, charged to budgets {}{}\n", exact_money(text_of(r, "cost_usd")),
+               exact_money(text_of(r, "charged_usd")),
+               number_of(r, "corrections") > 0 ? ", before corrections" : "");
     for (const Json& f : r["findings"]) {
         fmt::print(out, "  {:<6} {}", text_of(f, "severity"), text_of(f, "what"));
         if (!text_of(f, "file").empty()) {

@@ -13,7 +13,7 @@ constexpr std::size_t kShown = 40;
 
 std::string price_of(const Json& band, const char* group, const std::string& name) {
     const Json& prices = band[group];
-    return prices.contains(name) ? exact_money(prices[name].get<std::string>()) : "";
+    return prices.contains(name) ? price_money(prices[name].get<std::string>()) : "";
 }
 
 // Classes and units that any band of the row prices, in the order of the first that has them.
@@ -128,21 +128,17 @@ std::string price_effect(const Json& effect) {
         number_of(effect, "rows_overruled"), number_of(effect, "skipped_total"));
     Table table({{"MODEL"}, {"WHAT"}, {"BEFORE", right}, {"AFTER", right}, {""}});
     const auto price = [](const Json& change, const char* name) {
-        return change[name].is_string() ? exact_money(text_of(change, name)) : "none";
+        return change[name].is_string() ? price_money(text_of(change, name)) : "none";
     };
-    std::size_t count = 0;
-    // What jumps is told first.
-    for (const bool jumps : {true, false}) {
-        for (const Json& change : effect["changes"]) {
-            if (change.value("jump", false) != jumps) continue;
-            if (++count > kShown) continue;
-            table.add({text_of(change, "provider") + "/" + text_of(change, "model"),
-                       text_of(change, "what"), price(change, "before"), price(change, "after"),
-                       jumps ? "! threefold or more" : ""});
-        }
+    for (const Json& change : effect["changes"]) {  // jumps come first
+        if (table.rows() == kShown) break;
+        table.add({text_of(change, "provider") + "/" + text_of(change, "model"),
+                   text_of(change, "what"), price(change, "before"), price(change, "after"),
+                   change.value("jump", false) ? "! threefold or more" : ""});
     }
     if (!table.empty()) out += table.text();
-    if (count > kShown) out += fmt::format("({} more: --json)\n", count - kShown);
+    const auto more = number_of(effect, "changes_total") - static_cast<std::int64_t>(table.rows());
+    if (more > 0) out += fmt::format("({} more: --json)\n", more);
     out += effect.value("imported", false)
                ? fmt::format("imported as '{}': calls are priced by it from now on\n",
                              text_of(effect, "name"))

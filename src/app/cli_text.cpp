@@ -109,6 +109,12 @@ std::string money_text(std::string_view usd) {
 
 std::string exact_money(std::string_view usd) { return with_sign(std::string{usd}); }
 
+std::string price_money(std::string_view usd) {
+    std::string text = exact_money(usd);
+    if (text.size() > 1 && text[text.size() - 2] == '.') text += '0';
+    return text;
+}
+
 std::string count_text(std::int64_t n) { return with_commas(std::to_string(n)); }
 
 std::string time_text(std::string_view rfc3339) {

@@ -26,6 +26,7 @@ class Table {
 
     void add(std::vector<std::string> cells);
     bool empty() const { return rows_.empty(); }
+    std::size_t rows() const { return rows_.size(); }
     std::string text() const;
 
  private:
@@ -41,6 +42,8 @@ std::string printable(std::string_view text);
 std::string money_text(std::string_view usd);
 // Every digit: "$0.000123456789".
 std::string exact_money(std::string_view usd);
+// A price from a list, every digit, at least cents where there are decimals: "$3", "$0.30".
+std::string price_money(std::string_view usd);
 // "12,345"
 std::string count_text(std::int64_t n);
 // "2026-11-24T03:43:37.125Z" → "2026-11-24 03:43:37"; "-" for nothing. Times are UTC.

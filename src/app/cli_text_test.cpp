@@ -24,6 +24,9 @@ TEST(MoneyText, IsReadableAndNeverZeroForWhatIsNot) {
 TEST(MoneyText, ExactKeepsEveryDigit) {
     EXPECT_EQ(exact_money("0.000123456789"), "$0.000123456789");
     EXPECT_EQ(exact_money("-2.50"), "-$2.50");
+    EXPECT_EQ(price_money("3"), "$3");
+    EXPECT_EQ(price_money("0.3"), "$0.30");
+    EXPECT_EQ(price_money("0.0375"), "$0.0375");
 }
 
 TEST(CountText, GroupsThousands) {
