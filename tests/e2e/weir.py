@@ -194,7 +194,7 @@ class Weir:
 
     def export(self):
         """The ledger's entries, as the command line exports them."""
-        done = self.cli("--data", self.data, "ledger", "export", "--format", "jsonl", timeout=120)
+        done = self.cli("ledger", "export", "--data", self.data, timeout=120)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     # ---- what must not be written down ----
