@@ -349,6 +349,26 @@ def policy_seeds() -> None:
     })
 
 
+def admin_seeds() -> None:
+    write("admin_fields", {
+        "calls": "team=own&trajectory=ticket+4711&from=2026-11-01&until=2026-12-01T00:00:00%2B01:00&errors=true"
+                 "&limit=50&after=1795489200000000000~call_0000000g000000000001.1",
+        "follow": "place=12~3&key=k&state=refused",
+        "spend": "by=team,model,modle&bucket=day&from=2026-11-01",
+        "other_team": "team=other",
+        "twice": "team=own&team=own",
+        "unknown": "taem=own&%F0%9F%92%A9=1",
+        "bad_percent": "team=%zz&limit=%",
+        "body": '{"team":"t","errors":true,"limit":7,"from":"2026-11-24","usd":"-0.000000000001",'
+                '"models":["gpt-*"],"attributes":{"a":"b","c":null}}',
+        "body_twice": '{"team":"a","team":"b"}',
+        "body_wrong_types": '{"team":7,"errors":"yes","limit":1e99,"usd":0.1,"models":{},"attributes":[]}',
+        "body_control": '{"team":"a\\nb"}',
+        "body_not_utf8": b'{"team":"\xff\xfe"}',
+        "body_deep": "[" * 200,
+    })
+
+
 def main() -> None:
     http_seeds()
     stream_seeds()
@@ -357,6 +377,7 @@ def main() -> None:
     provider_seeds()
     ledger_seeds()
     policy_seeds()
+    admin_seeds()
 
 
 if __name__ == "__main__":
