@@ -161,7 +161,8 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     if (!pumped && c.meter.ended()) pumped = {};
     // A torn event would make one with the error's.
     if (pumped) co_await write_out(c, state);
-    settle(c, pumped ? nullptr : &pumped.error());
+    const Error told{ErrorCode::provider_error};  // an error event of the provider's own
+    settle(c, !pumped ? &pumped.error() : c.meter.failed() ? &told : nullptr);
     if (c.client_gone) co_return false;
     if (!pumped) {
         std::string event = provider::error_event(c.notes.dialect, pumped.error(),
@@ -234,16 +235,18 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
         body = std::unexpected(payload.error());
     }
     if (!body) {
-        settle(c, &body.error());
-        if (c.client_gone) co_return false;
         Refusal answer = refusal(body.error(), c.notes, true, false);
-        co_await c.client.write(answer.head, answer.body);
+        if (!c.client_gone) c.outcome.http_status = answer.status;
+        settle(c, &body.error());
+        if (!c.client_gone) co_await c.client.write(answer.head, answer.body);
         co_return false;
     }
     c.outcome.http_status = status;
     c.outcome.response_bytes = static_cast<std::int64_t>(body->size());
     c.meter.on_body(*body);
-    c.notes.settlement = ok ? settle(c, nullptr) : settle_error(c, *body);
+    const Error told{ErrorCode::provider_error};  // an error in a body that says all went well
+    c.notes.settlement =
+        ok ? settle(c, c.meter.failed() ? &told : nullptr) : settle_error(c, *body);
     if (c.client_gone) co_return false;
     bool keep_alive = c.client_keep_alive && !c.road.draining;
     append_weir_fields(head, c.notes);

@@ -265,6 +265,8 @@ TEST_F(Streams, AnErrorAfterTwoHundredIsTheProvidersOwnWord) {
     EXPECT_EQ(answer.body, joined(events)) << "nothing is added to it";
     auto end = only_end();
     EXPECT_EQ(end.state, ledger::EndState::unknown);
+    EXPECT_TRUE(end.outcome.has_error);
+    EXPECT_EQ(end.outcome.error, ErrorCode::provider_error);
     EXPECT_EQ(end.charge, end.bound);
 
     auto claude = world::messages_events(kClaude, {.pieces = 1, .end = false});
