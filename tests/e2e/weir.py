@@ -181,7 +181,7 @@ class Weir:
             rows += body["calls"]
             if not body.get("next"):
                 return rows
-            page = f"&page={quote(str(body['next']))}"
+            page = f"&after={quote(str(body['next']))}"
 
     # ---- the command line ----
 
