@@ -27,7 +27,7 @@ class SetClock final : public runtime::Clock {
  public:
     UnixTime unix_now() const override { return now; }
     MonoTime mono_now() const override { return {now.ns}; }
-    UnixTime now{store::kNoon * 1'000'000'000};
+    UnixTime now = UnixTime::from_seconds(store::kNoon + 600);
 };
 
 inline constexpr std::string_view kPrices = R"(

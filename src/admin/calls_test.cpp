@@ -128,7 +128,7 @@ TEST_F(CallsTest, RefusalCarriesTheFiguresThatItWasDecidedBy) {
     EXPECT_EQ(part["used"], "0.000000000012");
     EXPECT_EQ(part["asked"], "0.002");
     EXPECT_EQ(part["refused"], true);
-    EXPECT_EQ(part["window"]["end"], "2026-11-30T00:00:00Z");
+    EXPECT_EQ(part["window"]["end"], "2026-12-01T00:00:00Z");
     EXPECT_EQ(call["attempts"][0]["budgets"][1]["unit"], "tokens");
     EXPECT_EQ(call["attempts"][0]["budgets"][1]["asked"], "1924");
 }

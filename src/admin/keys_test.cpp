@@ -73,7 +73,7 @@ TEST_F(KeysTest, RotatedOutSecretWorksThroughTheOverlap) {
     EXPECT_TRUE(opens(old_secret));
     EXPECT_TRUE(opens(new_secret));
     EXPECT_EQ(rotated.body["key"]["id"], id);
-    EXPECT_EQ(rotated.body["key"]["previous_secret_until"], "2026-11-24T03:01:00Z");
+    EXPECT_EQ(rotated.body["key"]["previous_secret_until"], "2026-11-24T03:11:00Z");
     clock.now = clock.now + std::chrono::seconds{60};
     EXPECT_FALSE(opens(old_secret));
     EXPECT_TRUE(opens(new_secret));

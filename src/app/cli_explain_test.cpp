@@ -68,9 +68,9 @@ Whose call it is
 Attempt 1 of 1: openai/gpt-6-luna
   At most it could cost $0.002: 900 tokens in, 1,024 tokens out.
   Budgets as they stood before decision 12:
-    organisation from 2026-11-01T00:00 to 2026-11-30T00:00
+    organisation from 2026-11-01T00:00 to 2026-12-01T00:00
       used $0.000000000012 + held by others $0.00 + asked $0.002 = $0.002000000012, within $500.00
-    ticket of ticket 3 from 2026-11-01T00:00 to 2026-11-30T00:00, in tokens
+    ticket of ticket 3 from 2026-11-01T00:00 to 2026-12-01T00:00, in tokens
       used 12 + held by others 0 + asked 1924 = 1936, within 500000000000000
   Sent 2026-11-24 03:00:03 UTC; answered 200, first byte after 420 ms, all after 4.0 s.
   Changed on the way: injected include_usage.
