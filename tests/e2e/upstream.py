@@ -52,6 +52,7 @@ class Reply:
     gap: float = 0
     hang: threading.Event | None = None  # waits for it after the head's pause, before the body
     before_head: threading.Event | None = None
+    between: threading.Event | None = None  # waits for it after the first write of the body
     close: bool = False  # after the answer
 
     @staticmethod
@@ -197,7 +198,9 @@ class Upstream:
         return wire if reply.cut_at is not None else wire + b"0\r\n\r\n"
 
     def write_all(self, sock, reply, wire, keep):
-        for piece in pieces(wire, reply.cuts):
+        for number, piece in enumerate(pieces(wire, reply.cuts)):
+            if number == 1 and reply.between:
+                reply.between.wait(30)
             sock.sendall(piece)
             if reply.gap:
                 time.sleep(reply.gap)

@@ -204,7 +204,8 @@ class Weir:
         found = []
         files = [p for p in self.data.rglob("*") if p.is_file() and p.name != "operator.key"]
         files += [self.directory / f"err.{n + 1}" for n in range(self.starts)]
-        files += [self.directory / f"out.{n + 1}" for n in range(1, self.starts)]  # the first told them
+        files += [p for n in range(self.starts)  # a first start tells the keys, once
+                  if "shown once" not in (p := self.directory / f"out.{n + 1}").read_text()]
         for path in files:
             if not path.exists() or path.stat().st_size == 0:
                 continue

@@ -1,0 +1,290 @@
+"""Refusals for money: which of the three, with figures that reproduce the decision, in the caller's
+dialect, and no SDK loops on them (product.md 3.4)."""
+
+import threading
+import time
+
+import anthropic
+import openai
+import pytest
+
+import canned
+from prices import usd
+from upstream import Reply
+from weir import PROMPT, Weir, config_for
+
+USERS = [{"role": "user", "content": PROMPT}]
+CHAT = {"model": "gpt-4o-mini", "max_tokens": 100, "messages": USERS}
+BODIES = {"/v1/chat/completions": CHAT,
+          "/v1/responses": {"model": "gpt-4o-mini", "max_output_tokens": 100, "input": PROMPT},
+          "/v1/messages": {**CHAT, "model": "claude-haiku-4-5"}}
+# About two and a half bounds of each: after some calls the next one does not fit.
+AMOUNTS = {"/v1/chat/completions": "0.0006", "/v1/responses": "0.0006", "/v1/messages": "0.0042"}
+
+
+@pytest.fixture(scope="module")
+def weir(provider, tmp_path_factory):
+    budgets = {name: {"where": {"application": name}, "by": "key", "usd": amount, "window": "day"}
+               for name, amount in (("chat", AMOUNTS["/v1/chat/completions"]),
+                                    ("claude", AMOUNTS["/v1/messages"]))}
+    program = Weir(tmp_path_factory.mktemp("weir"), config_for(provider.url, budgets=budgets))
+    try:
+        yield program.start()
+    finally:
+        program.close()
+
+
+def new_key(weir, path, **more):
+    """A key whose instance of the budget is fresh."""
+    application = "claude" if path == "/v1/messages" else "chat"
+    return weir.make_key(application=application, **more)
+
+
+def spend_all(weir, path, key):
+    """Calls until one is refused: that answer, and how many came before."""
+    for count in range(100):
+        answer = weir.post(path, BODIES[path], key=key)
+        if answer.status != 200:
+            return answer, count
+    raise AssertionError("nothing was refused")
+
+
+def check_figures(weir, answer, code, record):
+    """The figures told are those of the books, and give the decision by hand."""
+    error = answer.json()["error"]["weir"]
+    assert error["code"] == code
+    assert error["scope"] == record["id"]
+    used, held, amount = (usd(error[n]) for n in ("used_usd", "held_usd", "amount_usd"))
+    assert error["resets_at"].endswith("T00:00:00Z") and error["what_to_do"]
+    text = answer.json()["error"]["message"]
+    for name in ("used_usd", "held_usd", "amount_usd", "resets_at"):
+        assert error[name] in text, f"{name} is not in the text"
+    call = weir.call(answer.call_id)
+    attempt, = call["attempts"]
+    assert attempt["state"] == "refused" and usd(call["charge_usd"]) == 0
+    part, = [p for p in attempt["budgets"] if p["refused"]]
+    assert (usd(part["used"]), usd(part["held"]), usd(part["amount"])) == (used, held, amount)
+    asked = usd(part["asked"])
+    assert asked == usd(attempt["bound_usd"])
+    assert used + held + asked > amount, "it would have fitted"
+    return used, held, asked, amount
+
+
+def check_dialect(path, answer, kind):
+    body = answer.json()
+    if path == "/v1/messages":
+        assert body["type"] == "error" and body["error"]["type"] == kind
+    else:
+        assert set(body["error"]) >= {"message", "type", "param", "code"}
+        assert body["error"]["code"] == body["error"]["weir"]["code"]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_exhausted_is_final(weir, provider, path):
+    record, key = new_key(weir, path)
+    answer, calls = spend_all(weir, path, key)
+    assert calls >= 2
+    assert answer.status == (429 if path == "/v1/messages" else 402)
+    assert answer.header("x-should-retry") == "false" and answer.header("retry-after") is None
+    check_dialect(path, answer, "billing_error")
+    used, held, asked, amount = check_figures(weir, answer, "budget_exhausted", record)
+    assert held == 0 and used + asked > amount
+    # And it is so at every later instant of the window.
+    provider.clear()
+    assert weir.post(path, BODIES[path], key=key).status == answer.status
+    assert not provider.requests
+    name = "claude" if path == "/v1/messages" else "chat"
+    instance, = weir.budget(name, record["id"])["instances"]
+    assert usd(instance["used"]) == used <= amount and usd(instance["held"]) == 0
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_too_large_could_never_fit(weir, provider, path):
+    record, key = new_key(weir, path)
+    big = {**BODIES[path]}
+    big["max_output_tokens" if "max_output_tokens" in big else "max_tokens"] = 4000
+    provider.clear()
+    answer = weir.post(path, big, key=key)
+    assert answer.status == 400 and answer.header("x-should-retry") == "false"
+    check_dialect(path, answer, "invalid_request_error")
+    used, held, asked, amount = check_figures(weir, answer, "call_exceeds_budget", record)
+    assert used == held == 0 and asked > amount
+    assert not provider.requests
+    assert weir.post(path, BODIES[path], key=key).status == 200, "a smaller one does fit"
+
+
+class Blocked:
+    """Calls in flight that hold the budget until let go."""
+
+    def __init__(self, weir, provider, path, key, count):
+        self.go_on = threading.Event()
+        answer = canned.provider(Request(path, BODIES[path]))
+        provider.clear()
+        provider.then(*[Reply(answer.status, answer.headers, answer.body, before_head=self.go_on)
+                        for _ in range(count)])
+        self.answers = []
+        self.threads = [threading.Thread(
+            target=lambda: self.answers.append(weir.post(path, BODIES[path], key=key)))
+            for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+        provider.wait_for(count)
+
+    def let_go(self):
+        self.go_on.set()
+        for thread in self.threads:
+            thread.join(20)
+        assert [a.status for a in self.answers] == [200] * len(self.threads)
+
+
+class Request:
+    """What canned.provider reads of a request."""
+
+    def __init__(self, path, body):
+        import json
+        self.method, self.path, self.body = "POST", path, json.dumps(body)
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_busy_is_worth_a_retry(weir, provider, path):
+    record, key = new_key(weir, path)
+    flight = Blocked(weir, provider, path, key, 2)
+    try:
+        answer = weir.post(path, BODIES[path], key=key)
+        assert answer.status == 429 and answer.header("x-should-retry") == "true"
+        assert int(answer.header("retry-after")) >= 1
+        assert int(answer.header("retry-after-ms")) > 0
+        check_dialect(path, answer, "rate_limit_error")
+        used, held, asked, amount = check_figures(weir, answer, "budget_busy", record)
+        assert used == 0 and held > 0 and asked <= amount
+    finally:
+        flight.let_go()
+    assert weir.post(path, BODIES[path], key=key).status == 200
+
+
+def sdk(weir, path, key, retries=2):
+    if path == "/v1/messages":
+        client = anthropic.Anthropic(base_url=weir.url, api_key=key, max_retries=retries)
+        return lambda: client.messages.create(**BODIES[path])
+    client = openai.OpenAI(base_url=weir.url + "/v1", api_key=key, max_retries=retries)
+    if path == "/v1/responses":
+        return lambda: client.responses.create(**BODIES[path])
+    return lambda: client.chat.completions.create(**BODIES[path])
+
+
+def refused_calls(weir, record):
+    return [r for r in weir.calls(f"&key={record['id']}") if r["state"] == "refused"]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_no_sdk_loops_on_a_spent_budget(weir, path):
+    record, key = new_key(weir, path)
+    spend_all(weir, path, key)
+    before = len(refused_calls(weir, record))
+    started = time.monotonic()
+    with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as caught:
+        sdk(weir, path, key)()
+    assert time.monotonic() - started < 2
+    assert len(refused_calls(weir, record)) == before + 1, "the SDK tried again"
+    assert "used and" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_an_sdk_waits_for_a_busy_budget_and_gets_its_answer(weir, provider, path):
+    record, key = new_key(weir, path)
+    flight = Blocked(weir, provider, path, key, 2)
+    results = []
+    waiting = threading.Thread(target=lambda: results.append(sdk(weir, path, key)()))
+    waiting.start()
+    deadline = time.monotonic() + 10
+    while not refused_calls(weir, record):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    flight.let_go()
+    waiting.join(20)
+    assert len(results) == 1, "the SDK gave up"
+
+
+def test_a_hundred_at_once_never_pass_the_amount(weir, provider):
+    path = "/v1/chat/completions"
+    record, key = new_key(weir, path)
+    provider.clear()
+    answers, lock = [], threading.Lock()
+
+    def run():
+        for _ in range(12):
+            answer = weir.post(path, {**CHAT, "stream": True}, key=key)
+            with lock:
+                answers.append(answer.status)
+    threads = [threading.Thread(target=run) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {200, 402, 429} or set(answers) == {200, 402}
+    spent = sum(usd(r["charge_usd"]) for r in weir.calls(f"&key={record['id']}"))
+    assert 0 < spent <= usd(AMOUNTS[path])
+    instance, = weir.budget("chat", record["id"])["instances"]
+    assert usd(instance["used"]) == spent and usd(instance["held"]) == 0
+
+
+def test_production_is_counted_and_not_held_back(weir):
+    path = "/v1/chat/completions"
+    record, key = new_key(weir, path, environment="production")
+    for _ in range(20):
+        assert weir.post(path, CHAT, key=key).status == 200
+    instance, = weir.budget("chat", record["id"])["instances"]
+    assert usd(instance["used"]) > usd(instance["amount"])
+
+
+@pytest.mark.parametrize("environment", [None, "staging", "development"])
+def test_everything_else_is_held_back(weir, environment):
+    path = "/v1/chat/completions"
+    _, key = new_key(weir, path, environment=environment)
+    answer, _ = spend_all(weir, path, key)
+    assert answer.status == 402
+
+
+def test_a_header_does_not_make_it_production(weir):
+    path = "/v1/chat/completions"
+    _, key = new_key(weir, path)
+    for _ in range(20):
+        answer = weir.post(path, CHAT, [("x-weir-environment", "production"),
+                                        ("baggage", "deployment.environment=production")], key=key)
+        assert answer.header("x-weir-ignored") == "environment" or answer.status == 402
+        if answer.status == 402:
+            return
+    raise AssertionError("the header lifted the budget")
+
+
+def test_calls_budget_counts_client_calls(start_weir, upstream):
+    weir = start_weir(config_for(upstream.url, budgets={
+        "three": {"by": "key", "calls": 3, "window": "day"}}))
+    statuses = [weir.post("/v1/chat/completions", CHAT).status for _ in range(5)]
+    assert statuses == [200, 200, 200, 402, 402]
+    assert len(upstream.requests) == 3
+
+
+def test_an_observed_budget_decides_nothing(start_weir, upstream):
+    weir = start_weir(config_for(upstream.url, budgets={
+        "seen": {"by": "key", "usd": "0.0001", "window": "day", "mode": "observe"}}))
+    answers = [weir.post("/v1/chat/completions", CHAT) for _ in range(5)]
+    assert {a.status for a in answers} == {200}
+    instance, = weir.budget("seen")["instances"]
+    assert usd(instance["used"]) > usd(instance["amount"])
+
+
+def test_a_trajectory_has_a_cap_of_its_own(start_weir, upstream):
+    weir = start_weir(config_for(upstream.url, budgets={
+        "run": {"by": "trajectory", "usd": "0.0006", "window": "total"}}))
+    _, production = weir.make_key(environment="production")
+
+    def until_refused(trajectory):
+        for count in range(30):
+            answer = weir.post("/v1/chat/completions", CHAT, [("x-weir-trajectory", trajectory)],
+                               key=production)
+            if answer.status != 200:
+                assert answer.status == 402 and trajectory in answer.json()["error"]["weir"]["scope"]
+                return count
+        raise AssertionError("a spiral in production is still a spiral")
+    assert until_refused("t-1") == until_refused("t-2") > 2
