@@ -7,13 +7,13 @@ namespace {
 
 // Structured bindings: a field that is added to a record does not compile until it is compared.
 bool same(const AttemptHead& x, const AttemptHead& y) {
-    const auto& [i1, t1, e1, s1, a1, am1, p1, m1, pi1, bh1, pv1, pp1, lf1] = x;
-    const auto& [i2, t2, e2, s2, a2, am2, p2, m2, pi2, bh2, pv2, pp2, lf2] = y;
+    const auto& [i1, t1, e1, s1, a1, am1, p1, m1, pi1, bh1, pv1, pp1, lf1, oc1] = x;
+    const auto& [i2, t2, e2, s2, a2, am2, p2, m2, pi2, bh2, pv2, pp2, lf2, oc2] = y;
     const auto& [v1, so1, tg1, ig1] = a1;
     const auto& [v2, so2, tg2, ig2] = a2;
     return i1 == i2 && t1 == t2 && e1 == e2 && s1 == s2 && v1 == v2 && so1 == so2 && tg1 == tg2 &&
            ig1 == ig2 && am1 == am2 && p1 == p2 && m1 == m2 && pi1 == pi2 && bh1 == bh2 &&
-           pv1 == pv2 && pp1 == pp2 && lf1 == lf2;
+           pv1 == pv2 && pp1 == pp2 && lf1 == lf2 && oc1 == oc2;
 }
 
 bool same(const std::vector<core::HoldPart>& x, const std::vector<core::HoldPart>& y) {
