@@ -8,7 +8,7 @@ import pytest
 import captures
 import wire
 from conftest import SHARED
-from weir import PROVIDER_KEY, config_for
+from weir import PROVIDER_KEY, Weir, config_for
 
 ALL = captures.load(SHARED / "captures") if (SHARED / "captures").is_dir() else []
 pytestmark = pytest.mark.skipif(not ALL, reason="no captured requests beside the project")
@@ -31,7 +31,6 @@ def served(capture):
 @pytest.fixture(scope="module")
 def weir(provider, tmp_path_factory):
     """Budgets that watch, as a first company has them in production, and a local server."""
-    from weir import Weir
     config = config_for(provider.url, budgets={
         "team": {"by": "team", "usd": 10000, "window": "month", "block_at": "never"}})
     config["providers"]["local"] = {"vendor": "openai_compatible", "url": provider.url + "/v1",
@@ -176,3 +175,41 @@ def test_weir_metadata_is_taken_out_of_the_body(weir, provider):
     assert call["attribution"]["goal"]["value"] == "g-1"
     assert call["attribution"]["task_type"]["value"] == "triage"
     assert answer.header("x-weir-missing") is None
+
+
+@pytest.fixture(scope="module")
+def blocking(provider, tmp_path_factory):
+    """What a coding agent meets in development: so much a trajectory."""
+    program = Weir(tmp_path_factory.mktemp("blocking"), config_for(provider.url, budgets={
+        "run": {"by": "trajectory", "usd": 20, "window": "total"}}))
+    try:
+        yield program.start()
+    finally:
+        program.close()
+
+
+@pytest.mark.parametrize("capture", [c for c in ALL if served(c) and c.body], ids=lambda c: c.name)
+def test_agents_work_under_a_blocking_budget(blocking, provider, capture):
+    """All of it but the maximum output, which must be known, arrives as it was sent. What the provider
+    may run without a limit (Codex's web search) cannot be held, and is told so."""
+    body = json.loads(capture.body)
+    if body["model"] == "m":
+        pytest.skip("the local model is not configured here")
+    provider.clear()
+    answer = wire.call(blocking.address, capture.method, capture.target,
+                       capture.sent_headers(blocking.key), capture.body)
+    if any(t.get("type") == "web_search" for t in body.get("tools", [])):
+        assert answer.status == 400
+        assert "max_tool_calls" in answer.json()["error"]["message"]
+        assert not provider.requests
+        return
+    assert answer.status == 200, answer.body
+    sent = json.loads(provider.last.body)
+    for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
+        if name not in body:
+            sent.pop(name, None)
+    if "stream_options" not in body:
+        sent.pop("stream_options", None)
+    assert sent == body
+    attempt, = blocking.call(answer.call_id)["attempts"]
+    assert attempt["state"] in ("settled", "released")

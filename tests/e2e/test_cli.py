@@ -2,6 +2,7 @@
 usage."""
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -61,8 +62,10 @@ def test_wrong_usage_is_code_2(weir, arguments):
 
 
 def test_no_weir_to_ask_is_told(tmp_path):
+    done = subprocess.run([PROGRAM, "keys", "list", "--data", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 1 and str(tmp_path) in done.stderr
     done = subprocess.run([PROGRAM, "keys", "list", "--admin", "http://127.0.0.1:9", "--data", tmp_path],
-                          capture_output=True, text=True)
+                          capture_output=True, text=True, env={**os.environ, "WEIR_ADMIN_KEY": "weir_x"})
     assert done.returncode == 1 and "127.0.0.1:9" in done.stderr
     done = subprocess.run([PROGRAM, "ledger", "verify", "--data", tmp_path / "none"],
                           capture_output=True, text=True)

@@ -32,6 +32,8 @@ class Load:
     def __init__(self, weir):
         self.weir = weir
         self.stopping = threading.Event()
+        self.up = threading.Event()  # nobody knocks while there is no process
+        self.up.set()
         self.answers = collections.Counter()
         self.whole = {}  # tag → call id of answers that came whole
         self.lock = threading.Lock()
@@ -50,6 +52,8 @@ class Load:
         dice = random.Random(f"{SEED} {number}")
         count = 0
         while not self.stopping.is_set():
+            if not self.up.wait(0.1):
+                continue
             count += 1
             tag = f"c{number}-{count}"
             try:
@@ -143,7 +147,9 @@ def test_the_ledger_and_the_bill_agree_after_every_kill(tmp_path):
         for _ in range(KILLS):
             time.sleep(dice.uniform(0.0, 0.35))
             weir.kill()
+            load.up.clear()
             weir.start()
+            load.up.set()
         time.sleep(0.3)  # and a while in which nothing is killed
         load.stop()
         watch.stop()
