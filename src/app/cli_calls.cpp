@@ -65,7 +65,7 @@ Result<QueryPairs> pairs_of(const ListOptions& o) {
     return pairs;
 }
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 // What a person wants to see first: did it work, and what did it cost.
 std::vector<std::string> cells_of(const Json& call) {

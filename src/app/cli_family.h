@@ -12,7 +12,7 @@
 #include "app/cli.h"
 #include "base/time.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own name
 class App;
 }
 

@@ -30,7 +30,7 @@ void trim_zeros(std::string& text, std::size_t least_decimals) {
     while (text.back() == '0' && text.size() > point + 1 + least_decimals) text.pop_back();
 }
 
-std::string with_sign(std::string text) {
+std::string with_sign(const std::string& text) {
     return text.starts_with('-') ? "-$" + text.substr(1) : "$" + text;
 }
 
