@@ -57,7 +57,7 @@ class Server {
     ~Server();
     Server(const Server&) = delete;
 
-    void accept(runtime::Own stream, std::string peer_address);
+    void accept(runtime::Own stream, std::string_view peer_address);
     // Idle connections close now, others after their present answer.
     void drain();
     runtime::Task<void> drained();

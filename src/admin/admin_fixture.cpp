@@ -19,7 +19,7 @@ AdminTest::AdminTest() {
     server = std::make_unique<Server>(services());
     listener = runtime::Listener::open(loop, "127.0.0.1", 0,
                                        [this](runtime::Own stream, std::string_view peer) {
-                                           server->accept(std::move(stream), std::string{peer});
+                                           server->accept(std::move(stream), peer);
                                        })
                    .value();
     address = {.host = "127.0.0.1", .port = listener->port()};

@@ -147,8 +147,11 @@ bool Fields::flag(std::string_view name) {
     const Json* value = find(name);
     if (value == nullptr) return false;
     if (value->is_boolean()) return value->get<bool>();
-    if (from_query_ && (*value == "true" || *value == "1" || *value == "")) return true;
-    if (from_query_ && (*value == "false" || *value == "0")) return false;
+    if (from_query_) {
+        const auto& word = value->get_ref<const std::string&>();
+        if (word.empty() || word == "true" || word == "1") return true;
+        if (word == "false" || word == "0") return false;
+    }
     complain(fmt::format("'{}' must be true or false.", name));
     return false;
 }

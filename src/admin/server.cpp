@@ -179,7 +179,7 @@ runtime::Task<void> Server::Impl::serve(runtime::Own stream) {
 Server::Server(Services services) : impl_(std::make_unique<Impl>(std::move(services))) {}
 Server::~Server() = default;
 
-void Server::accept(runtime::Own stream, std::string /*peer_address*/) {
+void Server::accept(runtime::Own stream, std::string_view /*peer_address*/) {
     if (impl_->draining || impl_->tasks.size() >= kConnectionsMax) return;
     impl_->tasks.spawn(impl_->serve(std::move(stream)));
 }
