@@ -33,8 +33,8 @@ struct CallNotes {
 // "x-weir-…" fields. Only budgets that the caller's key may see are named: its own team's.
 void append_weir_fields(std::string& out, const CallNotes& notes);
 
-// Status line and the provider's fields that may pass. Weir's fields, framing and the blank line are
-// the caller's to add; the provider's head is there only until its payload is read.
+// Status line and the provider's fields that may pass. Weir's fields, framing and the blank line
+// are the caller's to add; the provider's head is there only until its payload is read.
 void append_provider_fields(std::string& out, const codec::ResponseHead& provider);
 
 // A whole refusal: head and body. `close`: the connection cannot go on.
