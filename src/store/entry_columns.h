@@ -34,6 +34,7 @@ inline constexpr std::string_view kAdmitColumns =
     "admitted,sequence,input_bound,max_output,client_address,user_agent,parts,bound_usd,"
     "bound_pico,dispatched_at";
 inline constexpr int kAdmitCount = 10;
+inline constexpr int kAdmitParts = 7;  // `parts` is the seventh; `dispatched_at` the last
 
 inline constexpr std::string_view kEndColumns =
     "state,ended_at,end_parts,cost_usd,cost_pico,charge_usd,charge_pico,charge_tokens,overrun_usd,"

@@ -55,9 +55,10 @@ Result<EntryWriter> EntryWriter::open(Database& database) {
          fmt::format(
              "UPDATE entries SET {},"
              // What stood in `parts` came with the end.
-             "end_parts=nullif(coalesce(end_parts,parts),?37),"
-             "dispatched_at=coalesce(dispatched_at,?40) WHERE row=?41",
-             assignments(fmt::format("{},{}", kHeadColumns, kAdmitColumns), "dispatched_at"))},
+             "end_parts=nullif(coalesce(end_parts,parts),?{}),"
+             "dispatched_at=coalesce(dispatched_at,?{}) WHERE row=?{}",
+             assignments(fmt::format("{},{}", kHeadColumns, kAdmitColumns), "dispatched_at"),
+             kHeadCount + kAdmitParts, kHeadCount + kAdmitCount, kHeadCount + kAdmitCount + 1)},
         {&writer.dispatched_,
          "UPDATE entries SET dispatched_at=? WHERE row=? AND dispatched_at IS NULL"},
         {&writer.end_,
