@@ -110,19 +110,40 @@ Result<> attribute_call(const codec::RequestHead& head, PreparedCall& call) {
     return {};
 }
 
+namespace {
+
+// A refusal is its team's to see too, however little of the call was understood.
+Result<> refuse_early(const codec::RequestHead& head, PreparedCall& call, const Error& why) {
+    if (!attribute_call(head, call)) {
+        auto by_key = core::attribute({.policy = call.policy.get(),
+                                       .key = call.key,
+                                       .headers = {},
+                                       .url_tags = {},
+                                       .shape = nullptr});
+        if (by_key) call.attribution = std::move(*by_key);
+    }
+    return std::unexpected(why);
+}
+
+}  // namespace
+
 runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Caller& caller,
                                 PreparedCall& call) {
     const auto& head = client.head();
     if (auto identified = identify_caller(road, caller, call); !identified) co_return identified;
     auto endpoint = provider::match_endpoint(head.method, call.arrival.path);
-    if (!endpoint) co_return std::unexpected(endpoint.error());
+    if (!endpoint) co_return refuse_early(head, call, endpoint.error());
     call.endpoint = std::move(*endpoint);
 
     auto body = co_await client.read_body();
-    if (!body) co_return std::unexpected(body.error());
+    if (!body) co_return refuse_early(head, call, body.error());
     call.body = *body;
-    if (auto described = describe_call(head, call); !described) co_return described;
-    if (auto attributed = attribute_call(head, call); !attributed) co_return attributed;
+    if (auto described = describe_call(head, call); !described) {
+        co_return refuse_early(head, call, described.error());
+    }
+    if (auto attributed = attribute_call(head, call); !attributed) {
+        co_return refuse_early(head, call, attributed.error());
+    }
     co_return route_call(head, road.clock.unix_now(), call);
 }
 
