@@ -64,9 +64,9 @@ TEST(TableText, AlignsByWhatIsSeen) {
     table.add({"a\x1b[31mb\n", "$12.35"});
     table.add({"short"});
     EXPECT_EQ(table.text(),
-              "NAME         COST\n"
-              "Grünwald    $1.00\n"
-              "a?[31mb?   $12.35\n"
+              "NAME        COST\n"
+              "Grünwald   $1.00\n"
+              "a?[31mb?  $12.35\n"
               "short\n");
 }
 
