@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/cli_family.h"
 #include "app/small_file.h"
 #include "codec/url.h"
 #include "http/client.h"
@@ -33,20 +34,24 @@ ErrorCode code_named(std::string_view name) {
     return ErrorCode::internal;
 }
 
-Result<Json> read_answer(const http::ClientAnswer& answer, const std::string& url) {
+Result<Json> read_answer(const http::ClientAnswer& answer, const std::string& url,
+                         const AdminKey& key) {
     Json body = Json::parse(answer.body, nullptr, false);
     if (answer.status >= 200 && answer.status < 300 && !body.is_discarded()) return body;
     const Json* error = nullptr;
     if (body.is_object() && body.contains("error") && body["error"].is_object()) {
         error = &body["error"];
     }
-    if (error == nullptr) {
+    // Errors of the vendors' dialects, which the data listener speaks, have a type.
+    if (error == nullptr || error->contains("type")) {
         return fail(ErrorCode::provider_protocol,
                     fmt::format("{} answered {}, but not as Weir's admin API does: is it another "
                                 "server, or Weir's data listener? Name the admin one with --admin.",
                                 url, answer.status));
     }
-    return fail(code_named(error->value("code", "")), error->value("message", "Something failed."));
+    std::string message = text_of(*error, "message");
+    if (answer.status == 401) message += fmt::format(" It was taken from {}.", key.from);
+    return fail(code_named(text_of(*error, "code")), std::move(message));
 }
 
 }  // namespace
@@ -65,12 +70,15 @@ std::string find_admin_url(const CliContext& context) {
     return url.empty() ? kDefaultAdminUrl : url;
 }
 
-Result<Secret> find_admin_key(const CliContext& context) {
-    if (auto key = context.environment("WEIR_ADMIN_KEY"); key && !key->empty()) {
-        return Secret{*key};
+Result<AdminKey> find_admin_key(const CliContext& context) {
+    constexpr const char* kVariable = "WEIR_ADMIN_KEY";
+    if (auto key = context.environment(kVariable); key && !key->empty()) {
+        return AdminKey{Secret{*key}, kVariable};
     }
     const std::string file = find_data_dir(context) + "/" + kOperatorKeyFile;
-    if (Result<std::string> text = read_file(file)) return Secret{trimmed(std::move(*text))};
+    if (Result<std::string> text = read_file(file)) {
+        return AdminKey{Secret{trimmed(std::move(*text))}, file};
+    }
     return fail(ErrorCode::key_missing,
                 fmt::format("No admin key: set WEIR_ADMIN_KEY, or name Weir's data directory with "
                             "--data ({} cannot be read).",
@@ -81,7 +89,7 @@ struct AdminClient::Impl {
     std::string url;
     std::string path;  // of the URL, before /admin/v1
     runtime::Address address;
-    Secret key;
+    AdminKey key;
     runtime::Loop loop;
     runtime::TlsClient tls;
     runtime::BufferPool buffers;
@@ -121,7 +129,7 @@ Result<AdminClient> AdminClient::open(const CliContext& context) {
     }
     impl->address = {.host = url->host, .port = url->port, .tls = url->tls()};
     impl->path = url->path;
-    Result<Secret> key = find_admin_key(context);
+    Result<AdminKey> key = find_admin_key(context);
     if (!key) return std::unexpected(std::move(key).error());
     impl->key = std::move(*key);
     return AdminClient{std::move(impl)};
@@ -131,13 +139,13 @@ Result<Json> AdminClient::ask(std::string_view method, const std::string& path, 
     http::ClientRequest request;
     request.method = method;
     request.target = impl_->path + "/admin/v1" + path;
-    request.fields = {{"authorization", "Bearer " + std::string{impl_->key.reveal()}},
+    request.fields = {{"authorization", "Bearer " + std::string{impl_->key.text.reveal()}},
                       {"accept", "application/json"}};
     if (!body.empty()) request.fields.emplace_back("content-type", "application/json");
     request.body = std::move(body);
     Result<http::ClientAnswer> answer = fail(ErrorCode::internal);
     impl_->run(impl_->fetch(request, answer));
-    if (answer) return read_answer(*answer, impl_->url);
+    if (answer) return read_answer(*answer, impl_->url, impl_->key);
     if (answer.error().code() == ErrorCode::provider_tls) {
         return fail(ErrorCode::provider_tls,
                     fmt::format("The certificate of {} was not accepted: {}", impl_->url,

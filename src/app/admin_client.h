@@ -20,8 +20,12 @@ using Json = nlohmann::ordered_json;
 
 // --admin, else WEIR_ADMIN_URL, else what `serve` left in the data directory, else the default.
 std::string find_admin_url(const CliContext& context);
+struct AdminKey {
+    Secret text;
+    std::string from;  // WEIR_ADMIN_KEY, or the file
+};
 // WEIR_ADMIN_KEY, else the operator's key of the data directory. Errors: key_missing, saying both.
-Result<Secret> find_admin_key(const CliContext& context);
+Result<AdminKey> find_admin_key(const CliContext& context);
 // --data, else WEIR_DATA, else the default.
 std::string find_data_dir(const CliContext& context);
 

@@ -135,10 +135,10 @@ TEST(FindAdmin, GivenGoesBeforeEnvironmentBeforeDataDirectoryBeforeDefault) {
     ASSERT_TRUE(write_file(data.file(kOperatorKeyFile), "weir_from_file\n", 0600));
     context.data_dir = data.path();
     EXPECT_EQ(find_admin_url(context), "http://127.0.0.1:4711");
-    EXPECT_EQ(find_admin_key(context)->reveal(), "weir_from_file");
+    EXPECT_EQ(find_admin_key(context)->text.reveal(), "weir_from_file");
     context.environment = full_environment;
     EXPECT_EQ(find_admin_url(context), "http://10.0.0.9:4001");
-    EXPECT_EQ(find_admin_key(context)->reveal(), "weir_from_environment");
+    EXPECT_EQ(find_admin_key(context)->text.reveal(), "weir_from_environment");
     context.admin_url = "http://127.0.0.1:1";
     EXPECT_EQ(find_admin_url(context), "http://127.0.0.1:1");
     context.data_dir.clear();
