@@ -38,13 +38,14 @@ class Sim:
     def url(self):
         return f"http://127.0.0.1:{self.address[1]}"
 
-    def ask(self, path):
-        for _ in range(3):  # the fault `refuse` may hit this connection as well
+    def ask(self, path, within=5):
+        deadline = time.monotonic() + within
+        while True:  # the fault `refuse` may hit this connection as well
             try:
                 return wire.call(self.address, "GET", path).json()
             except (ConnectionError, wire.Torn):
-                continue
-        raise AssertionError("weir-sim does not answer")
+                assert time.monotonic() < deadline, "weir-sim does not answer"
+                time.sleep(0.01)
 
     def attempts(self, tag=None, settled=True, within=20):
         """The bill's attempts; by default once none of them is at work any more."""

@@ -217,7 +217,8 @@ def test_endpoints_with_a_fate_of_refusal(weir, provider, path):
 
 @pytest.mark.parametrize("path", ["/v1/chat/completion", "/v2/chat/completions", "/v1/chat/completions/",
                                   "/v1//chat/completions", "/v1/x/../chat/completions",
-                                  "/v1/chat%2fcompletions", "/v1/models/../chat/completions", "/admin/v1/keys"])
+                                  "/v1/chat%2fcompletions", "/v1/models/../chat/completions",
+                                  "/admin/v1/keys"])
 def test_paths_that_are_no_endpoints(weir, provider, path):
     answer = raw(weir, path, CHAT)
     assert answer.status in (403, 404) and not provider.requests
