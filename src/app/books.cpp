@@ -55,6 +55,10 @@ Result<Books> open_books(const Config& config, const runtime::Clock& clock, Rng&
     books.database_path = database_path(config.data_dir);
     books.journal.directory = books.directory_lock->journal_path();
     books.journal.clock = &clock;
+    // Before anything reads them. What cannot be given back costs room, and no start.
+    if (auto trimmed = ledger::trim_dead(books.journal.directory, books.epoch()); !trimmed) {
+        spdlog::warn("ledger: {}", trimmed.error().message());
+    }
 
     store::BookkeeperOptions options;
     options.database_path = books.database_path;

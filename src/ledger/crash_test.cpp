@@ -68,6 +68,12 @@ struct Progress {
     }
 }
 
+bool call_of(JournalWriter& writer, AttemptId id) {
+    AdmitRecord admit = plain_admit(id);
+    return writer.append(admit) && writer.append(plain_dispatched(admit)) &&
+           writer.append(plain_end(admit));
+}
+
 TEST(Crash, KillNineLosesNoRecordThatAppendReturnedFor) {
     void* shared = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(shared, MAP_FAILED);
@@ -109,6 +115,54 @@ TEST(Crash, KillNineLosesNoRecordThatAppendReturnedFor) {
     EXPECT_GT(*retire(dir.path(), reader.cursors(), 51), 49u);
     EXPECT_TRUE(list_segments(dir.path())->empty()) << "the spares of killed processes go too";
     ::munmap(shared, 4096);
+}
+
+std::uint64_t bytes_in(const std::string& directory) {
+    std::uint64_t sum = 0;
+    for (const auto& entry : fs::directory_iterator(directory)) sum += entry.file_size();
+    return sum;
+}
+
+TEST(Crash, WhatKilledProcessesHadPreallocatedIsGivenBackAndNothingElse) {
+    void* shared = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(shared, MAP_FAILED);
+    ScratchDirectory dir;
+    for (std::uint32_t epoch = 1; epoch <= 3; ++epoch) {
+        auto* progress = new (shared) Progress;
+        pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) append_until_killed(dir.path(), epoch, progress);
+        while (progress->appended < 20) {
+        }
+        ASSERT_EQ(::kill(child, SIGKILL), 0);
+        ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    }
+    ::munmap(shared, 4096);
+    JournalReader before(dir.path());
+    auto records = read_on(before);
+    std::uint64_t bytes = bytes_in(dir.path());
+
+    auto live = JournalWriter::open(small(dir.path()), 4, 0);
+    ASSERT_TRUE(live);
+    std::uint64_t of_live = bytes_in(dir.path()) - bytes;
+    auto given_back = trim_dead(dir.path(), 4);
+    ASSERT_TRUE(given_back);
+    EXPECT_GT(*given_back, 0u);
+    EXPECT_EQ(bytes_in(dir.path()), bytes - *given_back + of_live) << "the live one keeps its room";
+    EXPECT_EQ(*trim_dead(dir.path(), 4), 0u);
+
+    JournalReader after(dir.path());
+    auto again = read_on(after);
+    ASSERT_EQ(again.size(), records.size());
+    for (std::size_t i = 0; i < again.size(); ++i) {
+        EXPECT_TRUE(same_record(again[i], records[i]));
+    }
+    // A reader that had come to the end before goes on from there.
+    ASSERT_TRUE(call_of(**live, attempt_id(4, 0, 1)));
+    EXPECT_EQ(read_on(before).size(), 3u);
+    auto report = verify(dir.path());
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->is_sound());
 }
 
 // Runs `body` where /mnt-like `directory` is a file system of `bytes`; false if that is not

@@ -157,6 +157,11 @@ std::vector<Cursor> lowest(const std::vector<std::vector<Cursor>>& readers);
 Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
                            std::uint32_t live_epoch);
 
+// Gives back what processes that were killed had preallocated in segments before `live_epoch` and
+// never wrote: cuts off the zeros at their ends. Only the holder of the data directory may, before
+// anybody in its process reads them. Returns how many bytes. Errors: io.
+Result<std::uint64_t> trim_dead(const std::string& directory, std::uint32_t live_epoch);
+
 // Process-wide ownership of a data directory (flock for life) and its epoch counter, written and
 // synced before anything is admitted. Thread: any. Errors of open: locked (names the holder's pid),
 // io (read-only, full disk, no permission), corrupt (an epoch file that is not ours).
