@@ -220,6 +220,13 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
     return c.hold.unknown(std::move(usage), std::move(c.outcome));
 }
 
+// Every dialect answers with an object. On anything else (a proxy's page, garbage) an SDK would not
+// raise an error of its own, it would break.
+bool is_object(std::string_view body) {
+    auto at = body.find_first_not_of(" \t\r\n");
+    return at != std::string_view::npos && body[at] == '{';
+}
+
 runtime::Task<bool> relay_whole(RelayContext& c) {
     int status = c.exchange.head().status;
     bool ok = status >= 200 && status < 300;
@@ -234,6 +241,8 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     } else {
         body = std::unexpected(payload.error());
     }
+    bool governed = c.call.endpoint.fate == provider::Fate::governed;
+    if (body && ok && governed && !is_object(*body)) body = fail(ErrorCode::provider_protocol);
     if (!body) {
         Refusal answer = refusal(body.error(), c.notes, true, false);
         if (!c.client_gone) c.outcome.http_status = answer.status;
