@@ -16,8 +16,8 @@ namespace weir::http {
 struct ClientRequest {
     std::string method = "GET";
     std::string target = "/";
-    std::vector<std::pair<std::string, std::string>> fields;  // host and content-length are added
-    std::string body;
+    std::vector<std::pair<std::string, std::string>> fields{};  // host and content-length are added
+    std::string body{};
 };
 
 struct ClientAnswer {

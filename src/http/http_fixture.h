@@ -17,6 +17,7 @@ using runtime::Stream;
 using runtime::Task;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using std::string_literals::operator""s;
 
 // Every connection is a loopback pair, whose other end waits in `accepted`.
 class PairNet final : public runtime::Net {

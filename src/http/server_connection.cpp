@@ -14,6 +14,7 @@ constexpr std::size_t kLingerMax = 64 * 1024 * 1024;
 constexpr Duration kLingerTime = std::chrono::seconds{5};
 constexpr std::size_t kProgressBytes = 16 * 1024;  // of a body, within Limits::idle
 constexpr std::size_t kPiecesMax = 62;
+constexpr std::size_t kFieldsKept = 64;  // room for a usual head
 
 iovec piece(std::string_view bytes) {
     return {const_cast<char*>(bytes.data()), bytes.size()};  // writev does not write to it
@@ -30,6 +31,7 @@ std::unexpected<Error> read_failed(ssize_t n) {
 // Waits without a buffer, so that an idle connection costs none.
 runtime::Task<Result<>> ServerConnection::fill() {
     for (;;) {
+        input_.rest();
         if (int r = co_await runtime::readable(stream_); r < 0) co_return read_failed(r);
         if (!input_.make_room(limits_.header_bytes_max + 1)) {
             co_return fail(ErrorCode::headers_too_large);
@@ -40,7 +42,6 @@ runtime::Task<Result<>> ServerConnection::fill() {
             co_return Result<>{};
         }
         if (n != -EAGAIN) co_return read_failed(n);
-        input_.rest();
     }
 }
 
@@ -61,7 +62,6 @@ runtime::Task<Result<bool>> ServerConnection::read_head() {
             if (!begun) stream_.set_deadline(limits_.header_timeout);
             begun = true;
         } else {
-            input_.rest();
             drop_storage();
             stream_.set_deadline(limits_.keep_alive);
         }
@@ -173,6 +173,7 @@ void ServerConnection::forget_request() {
 void ServerConnection::drop_storage() {
     if (body_bytes_.capacity() > 0) std::string{}.swap(body_bytes_);
     if (head_copy_.capacity() > 0) std::string{}.swap(head_copy_);
+    if (head_.fields.capacity() > kFieldsKept) std::vector<codec::HeaderField>{}.swap(head_.fields);
 }
 
 runtime::Task<bool> ServerConnection::discard_body() {
@@ -195,7 +196,6 @@ runtime::Task<void> ServerConnection::linger() {
     stream_.set_deadline(std::min(limits_.idle, kLingerTime));
     for (std::size_t thrown_away = 0; thrown_away < kLingerMax;) {
         input_.consume(input_.bytes().size());
-        input_.rest();
         if (auto filled = co_await fill(); !filled) co_return;
         thrown_away += input_.bytes().size();
     }

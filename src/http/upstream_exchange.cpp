@@ -154,6 +154,7 @@ runtime::Task<Result<>> UpstreamExchange::fill(MonoTime until) {
     if (end_ <= pool_.now()) co_return fail(ErrorCode::provider_timeout);
     stream.set_deadline(at_most(left));
     for (;;) {
+        input.rest();
         if (int r = co_await runtime::readable(stream); r < 0) {
             co_return std::unexpected(exchange_error(r));
         }
@@ -169,7 +170,6 @@ runtime::Task<Result<>> UpstreamExchange::fill(MonoTime until) {
             broken_ = true;
             co_return std::unexpected(exchange_error(n));
         }
-        input.rest();
     }
 }
 

@@ -60,7 +60,7 @@ class UpstreamExchange {
     void watch(runtime::Stream& client);
     void unwatch();
     // Brings the end of everything nearer: to this long from now.
-    void end_within(Duration total) { end_ = std::min(end_, after(total)); }
+    void end_within(Duration total) { end_ = std::min(end_, pool_.now() + total); }
     bool reused() const { return connection_->reused(); }
 
  private:
