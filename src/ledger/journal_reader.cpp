@@ -106,6 +106,9 @@ Result<Step> JournalReader::Impl::at_mark(Family& family, std::uint64_t after) {
         return corrupt_at(directory, family.cursor,
                           fmt::format("segment {} follows, those between are missing", next->seq));
     }
+    // A writer that ended meanwhile took its spare away before it set the mark.
+    auto there = SegmentView::open(directory, *next);
+    if (!there && there.error().code() == ErrorCode::not_found) return Step::end;
     move_to(family, *next);
     return Step::moved;
 }

@@ -59,6 +59,21 @@ TEST(Journal, ALiveReaderSeesWhatWasAppendedInOrder) {
     EXPECT_GT(reader.cursors().at(0).segment.seq, 3u) << "the test is to cross segments";
 }
 
+TEST(Journal, AWriterMayEndWhileItsReaderIsAtWork) {
+    ScratchDirectory dir;
+    auto writer = open_writer(small(dir.path()));
+    ASSERT_TRUE(call(*writer, attempt_id(1, 0, 1)));
+    JournalReader reader(dir.path());
+    std::size_t records = 0;
+    // The reader has listed the spare by now; the writer takes it away.
+    auto read = reader.poll(SIZE_MAX, [&](Record&&) {
+        if (++records == 3) writer.reset();
+    });
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(records, 3u);
+    EXPECT_TRUE(read_on(reader).empty()) << "nothing is read twice";
+}
+
 TEST(Journal, CursorsResumeAtEveryRecordAndSkipNone) {
     ScratchDirectory dir;
     {

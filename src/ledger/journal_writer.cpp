@@ -234,12 +234,12 @@ Result<std::unique_ptr<JournalWriter>> JournalWriter::open(const JournalOptions&
 }
 
 JournalWriter::~JournalWriter() {
+    std::unique_lock lock(impl_->shared);
+    // Before the mark: a reader that sees it looks for the next segment.
+    for (const auto& spare : impl_->spares) spare->remove();
     impl_->current->end();
-    {
-        std::lock_guard lock(impl_->shared);
-        impl_->full.push_back(impl_->current);
-        for (const auto& spare : impl_->spares) spare->remove();
-    }
+    impl_->full.push_back(impl_->current);
+    lock.unlock();
     // What fails here is found by the next start: an unsealed segment is read all the same.
     (void)sync();
     (void)seal_full();
