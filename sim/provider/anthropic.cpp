@@ -120,14 +120,56 @@ Json usage_object(const Charge& charge, std::int64_t output, std::int64_t reason
     return usage;
 }
 
+// What other models, or other passes, add to the bill and not to the usage's top level.
+void add_iterations(const Call& call, Charges& charges) {
+    Charge& main = charges.lines.front();
+    Charge more;
+    more.model = main.model;
+    more.tier = main.tier;
+    if (call.iterations == "compaction") {
+        more.role = "compaction";
+        more.input = 3 * main.prompt() + 500;
+        more.output = 200;
+    } else if (call.iterations == "advisor") {
+        more.role = "advisor";
+        more.model = "claude-opus-5-5";
+        more.input = main.prompt();
+        more.output = 150;
+    } else if (call.iterations == "fallback") {
+        more.role = "declined_hop";
+        more.input = main.prompt();
+        main.role = "fallback";
+        main.model = "claude-sonnet-5";
+    } else {
+        return;
+    }
+    charges.lines.push_back(std::move(more));
+}
+
+Json iteration_object(const Charge& charge, std::int64_t output) {
+    std::string_view type = "message";
+    if (charge.role == "fallback") type = "fallback_message";
+    if (charge.role == "advisor") type = "advisor_message";
+    if (charge.role == "compaction") type = "compaction";
+    Json usage = usage_object(charge, output, 0, 0);
+    Json out{{"type", type}};
+    if (type != "compaction") out["model"] = charge.model;
+    for (const char* key : {"input_tokens", "cache_creation_input_tokens",
+                            "cache_read_input_tokens", "cache_creation", "output_tokens"}) {
+        out[key] = usage[key];
+    }
+    return out;
+}
+
 class Message {
  public:
-    Message(const Call& call, const Draft& draft, const Charge& charge, std::uint64_t seed,
+    Message(const Call& call, const Draft& draft, const Charges& charges, std::uint64_t seed,
             std::int64_t tokens_per_chunk)
         : call_(call),
           draft_(draft),
           choice_(draft.choices.front()),
-          charge_(charge),
+          charges_(charges),
+          charge_(charges.lines.front()),
           seed_(seed),
           tokens_per_chunk_(tokens_per_chunk) {}
 
@@ -175,7 +217,18 @@ class Message {
     Json usage_after(std::int64_t output) const {
         return usage_object(charge_, output, std::min(output, draft_.reasoning), draft_.searches);
     }
-    Json final_usage() const { return usage_after(draft_.tokens); }
+    Json final_usage() const {
+        Json usage = usage_after(draft_.tokens);
+        if (charges_.lines.size() > 1) {
+            bool declined = charges_.lines[1].role == "declined_hop";
+            Json first = iteration_object(charge_, draft_.tokens);
+            Json second = iteration_object(charges_.lines[1], charges_.lines[1].output);
+            bool second_came_first = declined || charges_.lines[1].role == "compaction";
+            if (second_came_first) std::swap(first, second);
+            usage["iterations"] = Json::array({std::move(first), std::move(second)});
+        }
+        return usage;
+    }
     std::string tool_id(std::string_view prefix, std::size_t part) const {
         return id_text(prefix, seed_ + part + 1, 22);
     }
@@ -334,6 +387,7 @@ class Message {
     const Call& call_;
     const Draft& draft_;
     const Choice& choice_;
+    const Charges& charges_;
     const Charge& charge_;
     std::uint64_t seed_;
     std::int64_t tokens_per_chunk_;
@@ -355,8 +409,8 @@ Answer answer_messages(const Call& call, World& world) {
     // The results of a search are read too, and so is what a fault adds.
     charges.lines.front().input +=
         draft.searches * kSearchInput + call.faults.argument(Fault::raise_input);
-    Message message{call, draft, charges.lines.front(), prompt.chain,
-                    world.settings.tokens_per_chunk};
+    add_iterations(call, charges);
+    Message message{call, draft, charges, prompt.chain, world.settings.tokens_per_chunk};
     Answer answer = call.streams() ? message.streamed() : message.whole();
     answer.charges = std::move(charges);
     return answer;

@@ -30,11 +30,13 @@ void fail_half_way(const Faults& faults, bool anthropic, std::string_view reques
         {.bytes = answer.error_event, .output = output, .kind = Step::Kind::end, .paced = false});
 }
 
-void only_heartbeats(std::int64_t count, Answer& answer) {
+void only_heartbeats(std::int64_t count, bool anthropic, Answer& answer) {
+    std::string_view beat =
+        anthropic ? "event: ping\ndata: {\"type\":\"ping\"}\n\n" : ": keep-alive\n\n";
     std::int64_t output = answer.steps.empty() ? 0 : answer.steps.back().output;
     answer.steps.clear();
     for (std::int64_t i = 0; i < count; ++i) {
-        answer.steps.push_back({.bytes = ": keep-alive\n\n", .output = output});
+        answer.steps.push_back({.bytes = std::string{beat}, .output = output});
     }
 }
 
@@ -120,7 +122,7 @@ void press(Answer& answer) {
 void bend(const Faults& faults, bool anthropic, std::string_view request_id, Answer& answer) {
     if (faults.has(Fault::error_after_200)) fail_half_way(faults, anthropic, request_id, answer);
     if (faults.has(Fault::heartbeats_only) && answer.stream) {
-        only_heartbeats(faults.argument(Fault::heartbeats_only), answer);
+        only_heartbeats(faults.argument(Fault::heartbeats_only), anthropic, answer);
     }
     if (faults.has(Fault::huge_event)) swell(faults.argument(Fault::huge_event), answer);
     if (faults.has(Fault::comments)) add_comments(faults.argument(Fault::comments), answer);

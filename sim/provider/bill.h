@@ -31,11 +31,11 @@ namespace weir::sim {
 
 // Tokens of one model at one price, in disjoint classes. `reasoning` is inside output.
 struct Charge {
-    std::string model;
-    std::string role = "main";  // main, compaction, advisor, fallback
-    std::string tier;
-    std::string speed;
-    std::string geo;
+    std::string model{};
+    std::string role = "main";  // main, compaction, advisor, fallback, declined_hop
+    std::string tier{};
+    std::string speed{};
+    std::string geo{};
     std::int64_t input = 0;
     std::int64_t cache_read = 0;
     std::int64_t cache_write_short = 0;
@@ -50,7 +50,7 @@ struct Charge {
 };
 
 struct Charges {
-    std::vector<Charge> lines;  // the first is what the client asked for
+    std::vector<Charge> lines{};  // the first is what the client asked for
     std::int64_t web_searches = 0;
 
     bool empty() const { return lines.empty(); }
@@ -88,23 +88,23 @@ Charges settle(const Charges& natural, const Ending& ending, const Settings& set
 
 struct Attempt {
     std::int64_t number = 0;
-    std::string request_id;
-    std::string tag;  // what the client calls it by
-    std::string tag_source;
-    std::string path;
-    std::string endpoint;
-    std::string model;  // as asked for
+    std::string request_id{};
+    std::string tag{};  // what the client calls it by
+    std::string tag_source{};
+    std::string path{};
+    std::string endpoint{};
+    std::string model{};  // as asked for
     bool stream = false;
-    std::string key_end;  // of the key it came with
-    std::string user_agent;
-    std::string retry_count;
-    std::string faults;
-    UnixTime begun;
-    UnixTime ended;
+    std::string key_end{};  // of the key it came with
+    std::string user_agent{};
+    std::string retry_count{};
+    std::string faults{};
+    UnixTime begun{};
+    UnixTime ended{};
     bool open = true;
     int status = 0;
-    Ending ending;
-    Charges charges;
+    Ending ending{};
+    Charges charges{};
 };
 Json to_json(const Attempt& attempt);
 

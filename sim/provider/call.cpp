@@ -72,6 +72,11 @@ constexpr std::array kWishes{
     WishRow{"tier", "the service tier that is served", set_text<&Call::served_tier>},
     WishRow{"served-model", "the model that the answer says and bills",
             set_text<&Call::served_model>},
+    WishRow{"iterations", "compaction, advisor or fallback: further models on the bill (Anthropic)",
+            [](Call& call, std::string_view value) {
+                call.iterations = value;
+                return value == "compaction" || value == "advisor" || value == "fallback";
+            }},
 };
 
 Result<> grant(Call& call, std::string_view name, std::string_view value) {

@@ -33,11 +33,11 @@ bool is_free(Endpoint endpoint);  // costs nothing: no attempt on the bill
 
 // A request as HTTP gave it, its body decoded.
 struct Request {
-    std::string method;
-    std::string path;
-    std::string query;
-    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-    std::string body;
+    std::string method{};
+    std::string path{};
+    std::string query{};
+    std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case
+    std::string body{};
 
     std::string_view header(std::string_view name) const;
 };
@@ -47,19 +47,20 @@ std::optional<Endpoint> find_endpoint(const Request& request);
 
 struct Call {
     Endpoint endpoint = Endpoint::chat_completions;
-    Json body;
-    std::string model;       // without the wishes behind its "@"
-    std::string path_model;  // GET /v1/models/<model>
-    Wish wish;
-    Faults faults;
-    std::optional<std::int64_t> first_byte_ms;
-    std::optional<std::int64_t> chunk_delay_ms;
-    std::string served_tier;  // instead of what was asked for
-    std::string served_model;
-    std::string tag;
-    std::string tag_source;
-    std::string request_id;
-    std::string beta;          // anthropic-beta
+    Json body{};
+    std::string model{};       // without the wishes behind its "@"
+    std::string path_model{};  // GET /v1/models/<model>
+    Wish wish{};
+    Faults faults{};
+    std::optional<std::int64_t> first_byte_ms{};
+    std::optional<std::int64_t> chunk_delay_ms{};
+    std::string served_tier{};  // instead of what was asked for
+    std::string served_model{};
+    std::string iterations{};  // Anthropic: compaction, advisor or fallback
+    std::string tag{};
+    std::string tag_source{};
+    std::string request_id{};
+    std::string beta{};        // anthropic-beta
     std::int64_t created = 0;  // seconds
     bool streams() const { return flag_at(body, "stream"); }
 };

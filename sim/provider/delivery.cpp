@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kWriteTime = std::chrono::minutes{10};
 constexpr Duration kHangMost = std::chrono::minutes{30};
+constexpr Duration kCoarse = std::chrono::milliseconds{150};  // that the loop's timers may be late
 
 std::string head_of(const Answer& answer, const Faults& faults, bool keep_alive) {
     std::string head;
@@ -190,19 +191,19 @@ runtime::Task<bool> Delivery::write(std::string_view bytes) {
     co_return true;
 }
 
-// Waits on the stream, so that a client that goes is seen when it goes.
+// Long waits are on the stream, whose clock is coarse, so that a client that goes is seen at once;
+// their last part is in fine steps.
 runtime::Task<bool> Delivery::wait(Duration time) {
     runtime::Stream& stream = client_.stream();
     MonoTime end = clock_.mono_now() + time;
-    if (time > Duration::zero() && !stream.peer_gone() && !stream.read_ready()) {
-        stream.set_deadline(time);
+    if (time > kCoarse && !stream.peer_gone() && !stream.read_ready()) {
+        stream.set_deadline(time - kCoarse);
         (void)co_await runtime::readable(stream);
         stream.set_deadline(Duration::zero());
     }
-    // Something came that is not the end: the next request, early. It has to wait.
-    while (!stream.peer_gone() && clock_.mono_now().ns < end.ns) {
-        Duration left = end - clock_.mono_now();
-        co_await sleep_(std::min<Duration>(left, std::chrono::milliseconds{100}));
+    // What came may be the next request, early: it has to wait.
+    while (!stream.peer_gone() && clock_.mono_now() < end) {
+        co_await sleep_(std::min<Duration>(end - clock_.mono_now(), kCoarse));
     }
     if (!stream.peer_gone()) co_return true;
     ending_.outcome = Outcome::cut;

@@ -126,9 +126,10 @@ class Writer {
             add(Part::Kind::text, dump(Json{{"answer", prose(rng_, 12)}, {"confident", true}}));
             return;
         }
+        bool exact = wish_.output || goal_ > 0;
         std::int64_t tokens = wish_.output.value_or(some_tokens(rng_, settings_.output_mean));
         if (goal_ > 0) tokens = std::max<std::int64_t>(goal_ - choice_.tokens, 1);
-        add(Part::Kind::text, prose(rng_, tokens));
+        add(Part::Kind::text, exact ? prose(rng_, tokens) : sentences(rng_, tokens));
         if (goal_ > 0 && ask_.max_output) choice_.stop = Stop::length;
         if (choice_.stop == Stop::end && !ask_.stops.empty() && rng_.below(4) == 0) {
             choice_.stop = Stop::stop_sequence;

@@ -8,8 +8,8 @@ namespace weir::sim {
 namespace {
 
 constexpr std::array kTable{
-    FaultInfo{Fault::refuse, "refuse", "connections", 1,
-              "reset this one, and the next so many connections as they come"},
+    FaultInfo{Fault::refuse, "refuse", "ms", 500,
+              "resets this connection and refuses others for so long"},
     FaultInfo{Fault::reset, "reset", "", 0, "RST before a byte of the answer"},
     FaultInfo{Fault::reset_after_head, "reset_after_head", "", 0, "RST after the head"},
     FaultInfo{Fault::reset_mid, "reset_mid", "events", 3, "RST after so many events"},
@@ -40,8 +40,10 @@ constexpr std::array kTable{
     FaultInfo{Fault::cr, "cr", "", 0, "events with CR line ends"},
     FaultInfo{Fault::comments, "comments", "count", 1, "so many comments before each event"},
     FaultInfo{Fault::heartbeats_only, "heartbeats_only", "count", 20,
-              "so many comments and nothing else, then the end of the body"},
+              "so many comments or pings and nothing else, then the end of the body"},
     FaultInfo{Fault::huge_event, "huge_event", "bytes", 1 << 20, "an event of this size"},
+    FaultInfo{Fault::prompt_filter, "prompt_filter", "", 0,
+              "a first chunk without choices, as Azure's (chat)"},
     FaultInfo{Fault::gzip, "gzip", "", 0, "content-encoding: gzip, asked for or not"},
     FaultInfo{Fault::no_usage, "no_usage", "", 0, "no usage anywhere"},
     FaultInfo{Fault::usage_null, "usage_null", "", 0, "usage: null everywhere"},

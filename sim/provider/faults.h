@@ -42,6 +42,7 @@ enum class Fault : std::uint8_t {
     comments,
     heartbeats_only,
     huge_event,
+    prompt_filter,
     gzip,
     // its usage
     no_usage,

@@ -7,16 +7,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "sim/provider/server.h"
+#include "sim/provider/simulator.h"
 
 namespace weir::sim {
 namespace {
 
 struct Options {
-    std::string host = "127.0.0.1";
-    std::uint16_t port = 4010;
+    Simulator::Options simulator{.port = 4010};
     std::string port_file;
-    std::string bill;
     std::string on_cut = "bill-on";
     std::string json = "python";
     bool keyless = false;
@@ -60,11 +58,13 @@ std::string footer() {
     return out;
 }
 
-void add_options(CLI::App& app, Options& options, Settings& settings) {
-    app.add_option("--host", options.host, "address to listen on")->capture_default_str();
-    app.add_option("--port", options.port, "0: any free one")->capture_default_str();
+void add_options(CLI::App& app, Options& options) {
+    Settings& settings = options.simulator.settings;
+    app.add_option("--host", options.simulator.host, "address to listen on")->capture_default_str();
+    app.add_option("--port", options.simulator.port, "0: any free one")->capture_default_str();
     app.add_option("--port-file", options.port_file, "written when it listens, with the port");
-    app.add_option("--bill", options.bill, "append the bill to this file, a JSON object a line");
+    app.add_option("--bill", options.simulator.bill_file,
+                   "append the bill to this file, a JSON object a line");
     app.add_option("--seed", settings.seed, "of all that is left to chance")->capture_default_str();
     app.add_option("--on-cut", options.on_cut, "when a client goes: bill-on, or stop")
         ->check(CLI::IsMember({"bill-on", "stop"}))
@@ -107,7 +107,8 @@ void add_options(CLI::App& app, Options& options, Settings& settings) {
     app.add_option("--fault", options.faults, "name[=argument]:probability; can be repeated");
 }
 
-Result<> finish_settings(const Options& options, Settings& settings) {
+Result<> finish_settings(Options& options) {
+    Settings& settings = options.simulator.settings;
     auto ms = [](double value) {
         return Duration{static_cast<std::int64_t>(value * 1e6)};
     };
@@ -129,8 +130,7 @@ Result<> finish_settings(const Options& options, Settings& settings) {
 // Ends the loop at SIGTERM or SIGINT: no more connections, a moment for those at work.
 class Signals final : private runtime::EventSource {
  public:
-    Signals(runtime::Loop& loop, Provider& provider, Server& server)
-        : loop_(loop), provider_(provider), server_(server) {
+    Signals(runtime::Loop& loop, Simulator& simulator) : loop_(loop), simulator_(simulator) {
         sigset_t set;
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
@@ -146,13 +146,12 @@ class Signals final : private runtime::EventSource {
     void on_event(std::uint32_t) override {
         signalfd_siginfo info{};
         if (::read(fd_, &info, sizeof info) <= 0) return;
-        server_.close();
-        provider_.drain();
-        tasks_.spawn(stop_when_drained(loop_, provider_));
+        simulator_.drain();
+        tasks_.spawn(stop_when_drained(loop_, simulator_));
         tasks_.spawn(stop_after(loop_, std::chrono::seconds{1}));
     }
-    static runtime::Task<void> stop_when_drained(runtime::Loop& loop, Provider& provider) {
-        co_await provider.drained();
+    static runtime::Task<void> stop_when_drained(runtime::Loop& loop, Simulator& simulator) {
+        co_await simulator.drained();
         loop.stop();
     }
     static runtime::Task<void> stop_after(runtime::Loop& loop, Duration time) {
@@ -161,8 +160,7 @@ class Signals final : private runtime::EventSource {
     }
 
     runtime::Loop& loop_;
-    Provider& provider_;
-    Server& server_;
+    Simulator& simulator_;
     int fd_ = -1;
     runtime::TaskGroup tasks_;
 };
@@ -185,24 +183,18 @@ bool write_port(const std::string& path, std::uint16_t port) {
     return std::rename(draft.c_str(), path.c_str()) == 0;
 }
 
-int run(const Options& options, Settings settings) {
-    if (auto finished = finish_settings(options, settings); !finished) {
-        return complain(finished.error());
-    }
-    Bill bill{settings.attempts_kept};
-    if (!options.bill.empty()) {
-        if (auto opened = bill.open(options.bill); !opened) return complain(opened.error());
-    }
+int run(Options options) {
+    if (auto finished = finish_settings(options); !finished) return complain(finished.error());
     runtime::Loop loop;
     runtime::SystemClock clock;
-    Provider provider{std::move(settings), bill, sleep_on(loop), clock};
-    auto server = Server::open(loop, options.host, options.port, provider);
-    if (!server) return complain(server.error());
-    Signals signals{loop, provider, **server};
-    if (!options.port_file.empty() && !write_port(options.port_file, (*server)->port())) {
+    auto simulator = Simulator::open(loop, clock, std::move(options.simulator));
+    if (!simulator) return complain(simulator.error());
+    Signals signals{loop, **simulator};
+    std::uint16_t port = (*simulator)->port();
+    if (!options.port_file.empty() && !write_port(options.port_file, port)) {
         return complain(Error{ErrorCode::io, "Cannot write " + options.port_file + "."});
     }
-    std::cout << "weir-sim listens on " << (*server)->url() << std::endl;
+    std::cout << "weir-sim listens on " << (*simulator)->url() << std::endl;
     loop.run();
     return 0;
 }
@@ -216,9 +208,8 @@ int main(int argc, char** argv) {
         "a bill of its own.",
         "weir-sim"};
     weir::sim::Options options;
-    weir::sim::Settings settings;
-    weir::sim::add_options(app, options, settings);
+    weir::sim::add_options(app, options);
     app.footer(weir::sim::footer());
     CLI11_PARSE(app, argc, argv);
-    return weir::sim::run(options, std::move(settings));
+    return weir::sim::run(std::move(options));
 }

@@ -126,6 +126,7 @@ class ChatAnswer {
         if (const Json* options = member(call_.body, "stream_options")) {
             include_usage_ = flag_at(*options, "include_usage");
         }
+        if (call_.faults.has(Fault::prompt_filter)) write_prompt_filter();
         std::deque<std::deque<Chunk>> choices;
         for (std::size_t i = 0; i < draft_.choices.size(); ++i) choices.push_back(chunks_of(i));
         while (!choices.empty()) {  // the choices take turns
@@ -271,6 +272,17 @@ class ChatAnswer {
         body["service_tier"] = charge_.tier;
         body["system_fingerprint"] = id_text("fp_", 7, 10);
         return "data: " + dump(body) + "\n\n";
+    }
+    void write_prompt_filter() {
+        Json safe{{"hate", Json{{"filtered", false}, {"severity", "safe"}}}};
+        Json result{{"prompt_index", 0}, {"content_filter_results", std::move(safe)}};
+        Json body{{"choices", Json::array()},
+                  {"created", 0},
+                  {"id", ""},
+                  {"model", ""},
+                  {"object", ""},
+                  {"prompt_filter_results", Json::array({std::move(result)})}};
+        answer_.steps.push_back({.bytes = "data: " + dump(body) + "\n\n"});
     }
     void write_usage(Json usage) {
         Json body = envelope("chat.completion.chunk");

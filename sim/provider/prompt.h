@@ -20,7 +20,7 @@ struct Segment {
 };
 
 struct Prompt {
-    std::vector<Segment> segments;
+    std::vector<Segment> segments{};
     std::int64_t tokens = 0;  // of all segments and the overhead, audio included
     std::int64_t audio = 0;
     std::uint64_t chain = 0;  // of the whole: the seed of the answer

@@ -96,8 +96,7 @@ void Provider::drain() {
 
 runtime::Task<void> Provider::serve(runtime::Own stream, int descriptor) {
     http::ServerConnection client{*stream, buffers_, generous_limits()};
-    if (refuse_ > 0) {
-        --refuse_;
+    if (clock_.mono_now() < refuses_until_) {
         Delivery::reset_on_close(descriptor);
         co_return;
     }
@@ -218,9 +217,14 @@ void Provider::plan_call(const Request& given, Planned& planned) {
     }
     if (!is_free(*endpoint)) begin(request, planned);
     if (faults.has(Fault::refuse)) {
-        refuse_ += faults.argument(Fault::refuse);
+        refuse_connections(std::chrono::milliseconds{faults.argument(Fault::refuse)});
         planned.call.faults.add({.fault = Fault::reset});
     }
+}
+
+void Provider::refuse_connections(Duration time) {
+    refuses_until_ = clock_.mono_now() + time;
+    if (on_refuse_) on_refuse_(time);
 }
 
 void Provider::begin(const Request& request, Planned& planned) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <unordered_map>
 
@@ -28,6 +29,11 @@ class Provider {
     // `descriptor`: of the stream's socket, so that a reset can be one; -1: a reset is a close.
     void accept(runtime::Own stream, int descriptor = -1);
 
+    // Told when a fault wants connections refused for that time; without it they are reset.
+    void on_refuse(std::move_only_function<void(Duration)> close_port) {
+        on_refuse_ = std::move(close_port);
+    }
+
     // Idle connections close now, others after their present answer.
     void drain();
     runtime::Task<void> drained() { return tasks_.drained(); }
@@ -51,6 +57,7 @@ class Provider {
     Planned plan(const Request& request);
     void plan_call(const Request& request, Planned& planned);
     void begin(const Request& request, Planned& planned);
+    void refuse_connections(Duration time);
     void use_up_faults(const Request& request, Call& call);
     Pace pace_of(const Call& call) const;
     Answer control(const Request& request);
@@ -63,7 +70,8 @@ class Provider {
     World world_;
     std::string run_;  // in request ids, so that no two runs give the same
     std::int64_t requests_ = 0;
-    std::int64_t refuse_ = 0;  // so many connections more
+    MonoTime refuses_until_;
+    std::move_only_function<void(Duration)> on_refuse_;
     SeededRng dice_;
     std::unordered_map<std::string, std::int64_t> fault_uses_;
     std::deque<Json> last_requests_;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kBacklog = 4096;
 constexpr int kAcceptsATurn = 64;
+constexpr Duration kRetry = std::chrono::milliseconds{50};
 
 std::unexpected<Error> cannot_listen(const runtime::SocketAddress& address, int error) {
     return fail(error == EADDRINUSE ? ErrorCode::conflict : ErrorCode::io,
@@ -28,26 +29,51 @@ Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, std::string_vi
         return fail(ErrorCode::config_invalid,
                     "Cannot listen on \"" + std::string{host} + "\": not an IP address.");
     }
-    int fd = ::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return cannot_listen(*address, errno);
-    int one = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    std::unique_ptr<Server> server{new Server(loop, fd, *address, provider)};
-    bool listens = ::bind(fd, address->data(), address->size()) == 0 &&
-                   ::listen(fd, kBacklog) == 0 && loop.add(fd, *server, EPOLLIN);
-    if (!listens) return cannot_listen(*address, errno);
-    sockaddr_storage bound{};
-    socklen_t size = sizeof bound;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
-    auto got = runtime::SocketAddress::from(reinterpret_cast<const sockaddr*>(&bound));
-    if (got) server->address_ = *got;
+    std::unique_ptr<Server> server{new Server(loop, *address, provider)};
+    if (auto listens = server->listen(); !listens) return std::unexpected(listens.error());
+    provider.on_refuse([&server = *server](Duration time) { server.close_for(time); });
     return server;
 }
 
+Result<> Server::listen() {
+    fd_ = ::socket(address_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) return cannot_listen(address_, errno);
+    int one = 1;
+    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    bool listens = ::bind(fd_, address_.data(), address_.size()) == 0 &&
+                   ::listen(fd_, kBacklog) == 0 && loop_.add(fd_, *this, EPOLLIN);
+    if (!listens) {
+        int error = errno;
+        ::close(std::exchange(fd_, -1));
+        return cannot_listen(address_, error);
+    }
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size);
+    auto got = runtime::SocketAddress::from(reinterpret_cast<const sockaddr*>(&bound));
+    if (got) address_ = *got;
+    return {};
+}
+
 void Server::close() {
+    closed_ = true;
+    loop_.wheel().clear(*this);
     if (fd_ < 0) return;
     loop_.remove(fd_, *this);
     ::close(std::exchange(fd_, -1));
+}
+
+// With the port closed the kernel refuses, as it does for a provider that is down.
+void Server::close_for(Duration time) {
+    if (closed_) return;
+    close();
+    closed_ = false;
+    loop_.wheel().set(*this, loop_.now() + time);
+}
+
+// Somebody may have the port in the meantime: then it is tried again.
+void Server::expire() {
+    if (auto listens = listen(); !listens) loop_.wheel().set(*this, loop_.now() + kRetry);
 }
 
 // Level-triggered, so that what one turn leaves is there in the next.
@@ -60,14 +86,6 @@ void Server::on_event(std::uint32_t) {
             provider_.accept(std::move(stream), fd);
         }
     }
-}
-
-Sleep sleep_on(runtime::Loop& loop) {
-    return [&loop](Duration time) -> runtime::Task<void> {
-        return [](runtime::Loop& on, Duration d) -> runtime::Task<void> {
-            co_await on.sleep(d);
-        }(loop, time);
-    };
 }
 
 }  // namespace weir::sim

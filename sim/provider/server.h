@@ -10,11 +10,12 @@
 #include "base/error.h"
 #include "runtime/loop.h"
 #include "runtime/socket_address.h"
+#include "runtime/wheel.h"
 #include "sim/provider/provider.h"
 
 namespace weir::sim {
 
-class Server final : private runtime::EventSource {
+class Server final : private runtime::EventSource, private runtime::Timer {
  public:
     // `port` 0: any free one. Errors: config_invalid (not an address), conflict (taken), io.
     static Result<std::unique_ptr<Server>> open(runtime::Loop& loop, std::string_view host,
@@ -28,17 +29,18 @@ class Server final : private runtime::EventSource {
     void close();
 
  private:
-    Server(runtime::Loop& loop, int fd, runtime::SocketAddress address, Provider& provider)
-        : loop_(loop), fd_(fd), address_(address), provider_(provider) {}
+    Server(runtime::Loop& loop, runtime::SocketAddress address, Provider& provider)
+        : loop_(loop), address_(address), provider_(provider) {}
     void on_event(std::uint32_t events) override;
+    void expire() override;
+    Result<> listen();
+    void close_for(Duration time);
 
     runtime::Loop& loop_;
-    int fd_;
+    int fd_ = -1;
+    bool closed_ = false;
     runtime::SocketAddress address_;
     Provider& provider_;
 };
-
-// A Sleep on that loop, which must outlive it.
-Sleep sleep_on(runtime::Loop& loop);
 
 }  // namespace weir::sim

@@ -19,7 +19,6 @@ enum class OnCut : std::uint8_t {
 
 struct Settings {
     std::uint64_t seed = 1;
-    std::string host = "127.0.0.1";
 
     OnCut on_cut = OnCut::bill_on;
     // Attempts that were cut, or timed out, before the first byte of their answer. If false they
@@ -41,7 +40,7 @@ struct Settings {
     Reading reading = Reading::python;
     bool require_key = true;  // any key will do
 
-    std::vector<FaultRate> faults;
+    std::vector<FaultRate> faults{};
     std::size_t attempts_kept = 100'000;  // of the bill, in memory
 };
 

@@ -7,16 +7,29 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 56> kWords{
-    "the",      "of",       "and",     "a",       "to",     "in",       "is",      "with",
-    "for",      "that",     "request", "answer",  "record", "order",    "invoice", "account",
-    "customer", "shipment", "queue",   "system",  "result", "change",   "measure", "river",
-    "weir",     "gate",     "level",   "current", "bank",   "bridge",   "morning", "evening",
-    "document", "summary",  "detail",  "figure",  "report", "question", "reason",  "process",
-    "clearly",  "often",    "usually", "first",   "then",   "finally",  "small",   "large",
-    "exact",    "naïve",    "café",    "東京",    "Ωmega",  "✓",        "größer",  "данные"};
+constexpr std::array<std::string_view, 16> kSubjects{
+    "The order",         "Your invoice",   "The gate at Zürich", "A second shipment",
+    "The customer",      "This document",  "The test suite",     "The café in 東京",
+    "The water level",   "The new schema", "One of the records", "The whole queue",
+    "The build on main", "Señor Núñez",    "The summary",        "Every open ticket"};
+constexpr std::array<std::string_view, 14> kVerbs{
+    "was checked against", "depends on",      "was moved to", "agrees with",
+    "has replaced",        "was paid from",   "differs from", "should follow",
+    "was compared with",   "still waits for", "comes after",  "is measured by",
+    "points to",           "was created from"};
+constexpr std::array<std::string_view, 14> kObjects{
+    "the earlier record",   "account 4711",   "the naïve estimate", "the signed contract",
+    "the second warehouse", "the last reply", "a crème brûlée",     "the release branch",
+    "the table of prices",  "the river bank", "the weir",           "what was agreed",
+    "the first three rows", "данные from May"};
+constexpr std::array<std::string_view, 10> kEnds{
+    "",           " in the morning", " without a change", " since Monday", " as expected ✓",
+    " once more", " by hand",        " in two steps",     " before noon",  " — with one exception"};
 
-std::string_view word(Rng& rng) { return kWords[rng.below(kWords.size())]; }
+template <std::size_t N>
+std::string_view one_of(const std::array<std::string_view, N>& list, Rng& rng) {
+    return list[rng.below(N)];
+}
 
 }  // namespace
 
@@ -24,21 +37,21 @@ std::int64_t output_tokens(std::string_view text) {
     return (static_cast<std::int64_t>(text.size()) + kBytesPerToken - 1) / kBytesPerToken;
 }
 
-std::string prose(Rng& rng, std::int64_t tokens) {
+std::string sentences(Rng& rng, std::int64_t tokens) {
     std::string out;
-    if (tokens <= 0) return out;
-    auto size = static_cast<std::size_t>(tokens * kBytesPerToken);
-    out.reserve(size + 16);
-    std::size_t in_sentence = 0;
-    while (out.size() < size) {
-        if (!out.empty()) out += in_sentence == 0 ? ". " : " ";
-        std::size_t begin = out.size();
-        out += word(rng);
-        if (in_sentence == 0 && out[begin] >= 'a' && out[begin] <= 'z') {
-            out[begin] = static_cast<char>(out[begin] - 'a' + 'A');
-        }
-        in_sentence = (in_sentence + 1) % (6 + rng.below(9));
+    while (output_tokens(out) < tokens) {
+        if (!out.empty()) out += " ";
+        out.append(one_of(kSubjects, rng)).append(" ").append(one_of(kVerbs, rng));
+        out.append(" ").append(one_of(kObjects, rng)).append(one_of(kEnds, rng)).append(".");
     }
+    return out;
+}
+
+std::string prose(Rng& rng, std::int64_t tokens) {
+    std::string out = sentences(rng, tokens);
+    if (out.empty()) return out;
+    auto size = static_cast<std::size_t>(tokens * kBytesPerToken);
+    if (out.size() < size) out.append(size - out.size(), '.');
     std::size_t end = size - 1;
     while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
     out.resize(end);

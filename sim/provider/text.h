@@ -1,5 +1,5 @@
-// The text of answers: seeded English words with some of other scripts, of an exact size. A token
-// of output is four bytes, the last one may be smaller. Sans-IO.
+// The text of answers: seeded sentences, some with letters of other scripts, of an exact size. A
+// token of output is four bytes, the last one may be smaller. Sans-IO.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,9 @@ inline constexpr std::int64_t kBytesPerToken = 4;
 
 // Tokens that `text` costs as output.
 std::int64_t output_tokens(std::string_view text);
-// Whole sentences of exactly so many tokens.
+// Whole sentences, of so many tokens or a little more.
+std::string sentences(Rng& rng, std::int64_t tokens);
+// Sentences of exactly so many tokens; the last one may be cut short.
 std::string prose(Rng& rng, std::int64_t tokens);
 // The beginning of `text` that costs at most so many tokens, not cut inside a character.
 std::string_view first_tokens(std::string_view text, std::int64_t tokens);
