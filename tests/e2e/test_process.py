@@ -277,6 +277,19 @@ def test_a_restart_forgets_nothing(start_weir, upstream):
     assert weir.post(PATH, CHAT, key=key).status == 401
 
 
+def test_a_killed_process_leaves_no_room_taken(start_weir, upstream):
+    """Its segments were preallocated; the next start gives back what was never written."""
+    weir = start_weir(config_for(upstream.url))
+    weir.post(PATH, CHAT)
+    weir.kill()
+    journal = weir.data / "journal"
+    assert sum(p.stat().st_size for p in journal.iterdir()) > 10_000_000
+    weir.start()
+    assert sum(p.stat().st_size for p in journal.glob("1.*")) < 100_000
+    assert json.loads(weir.cli("ledger", "verify", "--json", "--data", weir.data).stdout)["sound"]
+    assert len(weir.export()) == 1
+
+
 def test_a_killed_call_is_an_orphan_that_can_be_corrected(start_weir, upstream):
     weir = start_weir(config_for(upstream.url))
     go_on = threading.Event()
