@@ -170,7 +170,7 @@ void Run::wait_until_quiet(Nanos most) {
     for (int quiet = 0; quiet < 3 && monotonic_now() < end;) {
         poller_.run(monotonic_now() + kLook, [] { return false; });
         Nanos cpu = process_cpu(options_.watch);
-        quiet = cpu - last < kLook / 100 ? quiet + 1 : 0;
+        quiet = cpu - last < kLook / 30 ? quiet + 1 : 0;
         last = cpu;
     }
 }

@@ -58,7 +58,9 @@ CREATE UNIQUE INDEX entries_id ON entries (epoch, worker, seq, ordinal);
 CREATE INDEX entries_time ON entries (admitted_at);
 CREATE INDEX entries_key ON entries (key, admitted_at);
 CREATE INDEX entries_trajectory ON entries (trajectory, admitted_at) WHERE trajectory <> '';
-CREATE INDEX entries_open ON entries (state, epoch) WHERE state IN ('open', 'unknown', 'orphaned');
+-- Not an IN: SQLite would build a table of its values for each row written, and use the index for none.
+CREATE INDEX entries_open ON entries (state, epoch)
+    WHERE state = 'open' OR state = 'unknown' OR state = 'orphaned';
 
 -- Money set aside for attempts that have not ended.
 CREATE VIEW open_holds AS
