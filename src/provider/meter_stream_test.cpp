@@ -18,10 +18,12 @@ const std::string kGolden = WEIR_SOURCE_DIR "/tests/golden/usage/";
 const std::string kRecordings = WEIR_SOURCE_DIR "/../shared/data/recordings/";
 
 // Streams up to this size are cut in two at every byte. Longer ones are cut inside every event at
-// once: at offset 1 of each, then at 2, and so on, every offset to 300 and every 509th beyond.
+// once: at offset 1 of each, then at 2, and so on, every offset to 300 and every 509th beyond; and
+// at every byte of all, in pieces of one size, begun at each of its phases.
 constexpr std::size_t kEveryBoundary = 2500;
 constexpr std::size_t kEveryOffset = 300;
 constexpr std::size_t kOffsetStride = 509;
+constexpr std::size_t kPieceBytes = 31;
 
 void expect_same_in_pieces(const StreamSetup& setup, const std::string& bytes,
                            const Outcome& whole) {
@@ -53,6 +55,12 @@ void expect_same_in_pieces(const StreamSetup& setup, const std::string& bytes,
         });
         ASSERT_EQ(torn.usage, whole.usage) << "each event cut at " << offset;
         ASSERT_EQ(torn.forwarded, whole.forwarded) << "each event cut at " << offset;
+    }
+    for (std::size_t phase = 1; phase <= kPieceBytes; ++phase) {
+        const Outcome torn = testing::run(
+            setup, bytes, [phase](std::size_t at) { return at == 0 ? phase : kPieceBytes; });
+        ASSERT_EQ(torn.usage, whole.usage) << "pieces of " << kPieceBytes << " after " << phase;
+        ASSERT_EQ(torn.forwarded, whole.forwarded) << "after " << phase;
     }
 }
 
