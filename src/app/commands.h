@@ -1,4 +1,4 @@
-// The subcommands that are this process itself: serve and check.
+// The subcommands that are this process itself: serve, check and demo.
 #pragma once
 
 #include "app/cli.h"
@@ -7,6 +7,7 @@ namespace weir::app {
 
 void add_serve_command(CLI::App& app, CliContext& context);
 void add_check_command(CLI::App& app, CliContext& context);
+void add_demo_command(CLI::App& app, CliContext& context);
 
 // --config, else weir.yaml where there is one, else the environment. Errors: config_invalid.
 Result<Config> find_config(const CliContext& context, const std::string& config_file);

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
         .out = std::cout, .err = std::cerr, .admin_url = {}, .data_dir = {}, .run = {}};
     add_serve_command(app, context);
     add_check_command(app, context);
+    add_demo_command(app, context);
     add_client_commands(app, context);
     return run_command_line(app, context, argc, argv);
 }

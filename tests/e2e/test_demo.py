@@ -40,8 +40,8 @@ class Demo:
         command = self.line("1  talk to it").split("talk to it", 1)[1].strip()
         answer = subprocess.run([*shlex.split(command), "-sS", *more], check=True,
                                 capture_output=True, text=True, timeout=30).stdout
-        head, _, body = answer.partition("\r\n\r\n")
-        status, *fields = head.split("\r\n")
+        head, _, body = answer.partition("\n\n")  # read as text: CRLF has become LF
+        status, *fields = head.split("\n")
         headers = {n.lower(): v for n, v in (f.split(": ", 1) for f in fields)}
         return int(status.split()[1]), headers, json.loads(body)
 
