@@ -147,6 +147,7 @@ runtime::Task<Answer> read_answer(Conversation& c, Patience patience) {
         take_head(head, out);
         if (!out.malformed.empty()) co_return out;
         if (out.status >= 200) break;
+        if (patience.interim) co_return out;
         out.fields.clear();
         ++out.interim;
     }

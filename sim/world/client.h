@@ -40,10 +40,11 @@ struct Conversation {
 };
 
 struct Patience {
-    std::optional<std::size_t> leave_after;  // bytes of the answer, then it hangs up
-    Duration pause{};                        // before each read: a slow reader
-    Duration limit = std::chrono::hours{2};  // then it gives up
-    bool head_only = false;                  // it asked by HEAD
+    std::optional<std::size_t> leave_after = std::nullopt;  // bytes of the answer, then it hangs up
+    Duration pause{};                                       // before each read: a slow reader
+    Duration limit = std::chrono::hours{2};                 // then it gives up
+    bool head_only = false;                                 // it asked by HEAD
+    bool interim = false;                                   // a 1xx head is the answer it waits for
 };
 
 runtime::Task<bool> send_all(Conversation& c, std::string bytes);

@@ -54,6 +54,7 @@ void Scheduler::run_for(Duration d) {
 }
 
 void Scheduler::step() {
+    if (looked_on_) return;
     ++steps_;
     if (on_step_) on_step_(steps_);
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <queue>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -52,6 +53,8 @@ class Scheduler {
     // told the number of each.
     void step();
     std::uint64_t steps() const { return steps_; }
+    // While it lives, steps are not steps: somebody looks on who is no part of the world.
+    class LookingOn;
     void on_step(std::function<void(std::uint64_t)> told) { on_step_ = std::move(told); }
 
     // The log: only its hash is kept.
@@ -74,10 +77,23 @@ class Scheduler {
     std::uint64_t order_ = 0;
     std::uint64_t steps_ = 0;
     std::uint64_t hash_ = 0xCBF29CE484222325ull;
+    bool looked_on_ = false;
     SeededRng rng_;
     runtime::Wheel wheel_;
     std::priority_queue<Event> events_;
     std::function<void(std::uint64_t)> on_step_;
+};
+
+class Scheduler::LookingOn {
+ public:
+    explicit LookingOn(Scheduler& scheduler)
+        : scheduler_(scheduler), before_(std::exchange(scheduler.looked_on_, true)) {}
+    LookingOn(const LookingOn&) = delete;
+    ~LookingOn() { scheduler_.looked_on_ = before_; }
+
+ private:
+    Scheduler& scheduler_;
+    bool before_;
 };
 
 class Scheduler::Delay {

@@ -12,7 +12,6 @@
 
 #include "runtime/stream.h"
 #include "runtime/task.h"
-
 #include "sim/world/scheduler.h"
 
 namespace weir::world {

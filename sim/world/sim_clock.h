@@ -3,7 +3,6 @@
 #pragma once
 
 #include "runtime/clock.h"
-
 #include "sim/world/scheduler.h"
 
 namespace weir::world {

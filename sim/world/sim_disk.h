@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "ledger/disk.h"
-
 #include "sim/world/scheduler.h"
 
 namespace weir::world {

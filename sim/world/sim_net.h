@@ -7,7 +7,6 @@
 #include <string>
 
 #include "runtime/net.h"
-
 #include "sim/world/sim_stream.h"
 
 namespace weir::world {

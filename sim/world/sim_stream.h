@@ -9,7 +9,6 @@
 
 #include "runtime/stream.h"
 #include "runtime/wheel.h"
-
 #include "sim/world/scheduler.h"
 
 namespace weir::world {

@@ -11,9 +11,9 @@ namespace weir::world {
 namespace {
 
 constexpr std::uint16_t kControlWorker = 0xFFFF;
-constexpr Duration kKeepEvery = std::chrono::milliseconds{5};
+constexpr Duration kKeepEvery = std::chrono::milliseconds{20};
 constexpr Duration kKeepEveryIdle = std::chrono::milliseconds{500};
-constexpr Duration kFoldEvery = std::chrono::milliseconds{70};
+constexpr Duration kFoldEvery = std::chrono::milliseconds{300};
 constexpr Duration kFoldEveryIdle = std::chrono::seconds{2};
 
 }  // namespace

@@ -11,11 +11,10 @@
 
 #include "gateway/front.h"
 #include "gateway/road.h"
-#include "store/bookkeeper.h"
-
 #include "sim/world/sim_clock.h"
 #include "sim/world/sim_disk.h"
 #include "sim/world/sim_net.h"
+#include "store/bookkeeper.h"
 
 namespace weir::world {
 

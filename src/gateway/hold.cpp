@@ -90,6 +90,7 @@ Hold::~Hold() {
 Result<> Hold::mark_dispatched() {
     auto written = road_->journal.append(
         ledger::DispatchedRecord{admitted().head.id, road_->clock.unix_now()});
+    marked_ = written.has_value();
     if (written && road_->durability == Durability::sync) written = road_->journal.sync();
     if (!written) return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
     dispatched_ = true;
@@ -143,7 +144,9 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     core::SettleAmounts amounts{end.charge, end.charge_tokens};
     ledger::Record record{std::move(end)};
     auto written = road.journal.append(record);
-    if (written && road.durability == Durability::sync) written = road.journal.sync();
+    // What no mark stands for is released by any recovery, with its end or without.
+    bool must_last = marked_ && road.durability == Durability::sync;
+    if (written && must_last) written = road.journal.sync();
     auto& ended = std::get<ledger::EndRecord>(record);
     if (!written) {
         // Money is freed only by what is written: the hold stays until a restart ends it.

@@ -40,6 +40,7 @@ class Hold {
           record_(std::move(other.record_)),
           book_(std::move(other.book_)),
           token_bound_(other.token_bound_),
+          marked_(other.marked_),
           dispatched_(other.dispatched_) {}
     Hold& operator=(Hold&&) = delete;
     ~Hold();
@@ -75,6 +76,7 @@ class Hold {
     ledger::Record record_;  // an AdmitRecord
     std::shared_ptr<const core::PriceBook> book_;
     std::int64_t token_bound_ = 0;
+    bool marked_ = false;  // the mark stands in the journal, whether or not it could be synced
     bool dispatched_ = false;
 };
 

@@ -89,4 +89,9 @@ std::vector<core::InstanceFigures> Treasury::figures_for(const core::Attribution
     return budgets_.figures_for(attribution, now_locked());
 }
 
+bool Treasury::books_balance() {
+    std::lock_guard lock(mutex_);
+    return budgets_.books_balance();
+}
+
 }  // namespace weir::gateway

@@ -41,6 +41,8 @@ class Treasury {
                  Int128 delta);
     std::vector<core::InstanceFigures> figures();
     std::vector<core::InstanceFigures> figures_for(const core::Attribution& attribution);
+    // Invariant I1, for tests.
+    bool books_balance();
 
  private:
     UnixTime now_locked();

@@ -1,0 +1,159 @@
+#include "sim/world/customers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+
+#include "core/identify.h"
+
+namespace weir::world {
+
+Customers::Customers(Scheduler& scheduler, const Company& company, CustomerHabits habits, Door door)
+    : scheduler_(scheduler),
+      company_(company),
+      habits_(std::move(habits)),
+      door_(std::move(door)) {}
+
+void Customers::add_calls(int calls) {
+    left_ += calls;
+    for (int i = 0; i < habits_.customers; ++i) tasks_.spawn(live(i));
+}
+
+std::string Customers::padding() {
+    std::uint64_t most = scheduler_.chance(10) ? 30'000 : 600;
+    return std::string(scheduler_.rng().below(most), 'w');
+}
+
+std::string Customers::body_of(Order& order) {
+    if (habits_.uniform) {
+        order.stream = next_mark_ % 2 == 0;
+        return fmt::format(
+            R"({{"model":"sim-small","user":"{}","max_tokens":100,"messages":[]{}}})", order.mark,
+            order.stream ? R"(,"stream":true)" : "");
+    }
+    std::string more;
+    std::string model = "sim-small";
+    if (scheduler_.chance(20)) model = "sim-large";
+    if (scheduler_.chance(20)) model = "sim-open";
+    order.stream = order.kind != Kind::embeddings && scheduler_.chance(50);
+    if (order.stream) more += R"(,"stream":true)";
+    const char* name = order.kind == Kind::responses ? "max_output_tokens" : "max_tokens";
+    if (order.kind == Kind::chat && scheduler_.chance(50)) name = "max_completion_tokens";
+    bool names_maximum = order.kind == Kind::messages || scheduler_.chance(70);
+    if (names_maximum && order.kind != Kind::embeddings) {
+        std::uint64_t most = 16 + scheduler_.rng().below(600);
+        if (scheduler_.chance(5)) most = 1'000'000'000;
+        more += fmt::format(R"(,"{}":{})", name, most);
+    }
+    if (order.kind == Kind::chat && scheduler_.chance(10)) more += R"(,"n":2)";
+    if (order.kind == Kind::chat && order.stream && scheduler_.chance(30)) {
+        more += R"(,"stream_options":{"include_usage":true})";
+    }
+    std::string text = padding();
+    switch (order.kind) {
+        case Kind::chat:
+            return fmt::format(
+                R"({{"model":"{}","user":"{}","messages":[{{"role":"user","content":"{}"}}]{}}})",
+                model, order.mark, text, more);
+        case Kind::completions:
+            return fmt::format(R"({{"model":"{}","user":"{}","prompt":"{}"{}}})", model, order.mark,
+                               text, more);
+        case Kind::responses:
+            return fmt::format(R"({{"model":"{}","user":"{}","input":"{}"{}}})", model, order.mark,
+                               text, more);
+        case Kind::messages:
+            return fmt::format(
+                R"({{"model":"claude-sim","metadata":{{"user_id":"{}"}},"messages":[{{)"
+                R"("role":"user","content":[{{"type":"text","text":"{}"{}}}]}}]{}}})",
+                order.mark, text,
+                scheduler_.chance(40) ? R"(,"cache_control":{"type":"ephemeral"})" : "", more);
+        case Kind::embeddings:
+            return fmt::format(R"({{"model":"sim-embed","user":"{}","input":"{}"}})", order.mark,
+                               text);
+    }
+    return {};
+}
+
+Customers::Order Customers::make_order() {
+    constexpr std::array kPaths{"/v1/chat/completions", "/v1/completions", "/v1/responses",
+                                "/v1/messages", "/v1/embeddings"};
+    Order order;
+    order.mark = fmt::format("c{:03}", ++next_mark_);
+    std::uint64_t draw = scheduler_.rng().below(10);
+    order.kind = draw < 4 || habits_.uniform ? Kind::chat
+                 : draw < 5                  ? Kind::completions
+                 : draw < 7                  ? Kind::responses
+                 : draw < 9                  ? Kind::messages
+                                             : Kind::embeddings;
+    const std::string& key = scheduler_.chance(80) ? company_.support_key : company_.research_key;
+    order.seen.key_id = core::parse_key(key)->id;
+    order.seen.team = company_.policy.keys.at(order.seen.key_id).team;
+    std::string body = body_of(order);
+    order.bytes = request("POST", kPaths[static_cast<std::size_t>(order.kind)],
+                          {{"authorization", "Bearer " + key}, {"x-weir-goal", order.mark}}, body);
+    if (scheduler_.chance(habits_.leave_percent)) {
+        order.patience.leave_after = scheduler_.rng().below(1'500);
+        order.patience.limit = scheduler_.between(Duration{1}, std::chrono::seconds{4});
+        order.seen.left = true;
+    }
+    if (scheduler_.chance(habits_.slow_percent)) {
+        order.patience.pause = std::chrono::seconds{scheduler_.rng().below(90)};
+        order.seen.left = true;  // it may be cut for it
+    }
+    return order;
+}
+
+runtime::Task<void> Customers::live(int number) {
+    co_await scheduler_.delay(std::chrono::milliseconds{7} * number);
+    Conversation c(scheduler_, nullptr);
+    std::uint64_t process = 0;
+    while (left_ > 0) {
+        if (!c.stream || process != door_.process()) {
+            c.unread.clear();
+            c.stream = door_.dial(habits_.link);
+            process = door_.process();
+        }
+        if (!c.stream) {
+            co_await scheduler_.delay(std::chrono::milliseconds{50});
+            continue;
+        }
+        --left_;
+        Order order = make_order();
+        calls_[order.mark] = order.seen;
+        Answer answer;
+        if (co_await send_all(c, order.bytes)) answer = co_await read_answer(c, order.patience);
+        look_at(order, answer, process == door_.process());
+        if (!answer.keeps_alive()) c.stream.reset();
+        co_await scheduler_.delay(scheduler_.between(Duration{0}, habits_.pause_max));
+    }
+}
+
+void Customers::look_at(const Order& order, const Answer& answer, bool same_process) {
+    CallSeen& seen = calls_[order.mark];
+    seen.status = answer.status;
+    seen.whole = answer.whole;
+    auto attempts = answer.field("x-weir-attempts");
+    std::from_chars(attempts.data(), attempts.data() + attempts.size(), seen.attempts);
+    scheduler_.note(order.mark);
+    scheduler_.note(static_cast<std::uint64_t>(answer.status));
+    auto complain = [&](std::string_view what) {
+        complaints_.push_back(fmt::format("{} (status {}): {}", order.mark, answer.status, what));
+    };
+    if (!answer.malformed.empty()) return complain(answer.malformed);
+    for (const auto& [name, value] : answer.fields) {
+        if (value.contains("provider-secret")) complain("a provider's key came back");
+    }
+    if (answer.body.contains("provider-secret")) complain("a provider's key came back");
+    // Who left, or whose gateway died, cannot ask for a whole answer.
+    if (order.seen.left || !same_process) return;
+    if (!answer.whole) return complain("the answer was cut off");
+    if (answer.status != 200 || !order.stream) return;
+    std::string_view body = answer.body;
+    bool told = body.contains("\"error\":{") || body.contains("response.failed") ||
+                body.contains("\"finish_reason\":\"stop\"");
+    bool ended = body.ends_with("data: [DONE]\n\n") || body.contains("response.completed") ||
+                 body.contains("message_stop");
+    if (!told && !ended) complain("the stream has no end in its dialect");
+}
+
+}  // namespace weir::world
