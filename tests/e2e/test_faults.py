@@ -76,7 +76,7 @@ def provider(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weir(provider, tmp_path_factory):
     program = Weir(tmp_path_factory.mktemp("weir"), config_for(
-        provider.url, limits={"first_byte_ms": 400, "idle_ms": 400}))
+        provider.url, limits={"first_byte_ms": 700, "idle_ms": 700}))
     try:
         yield program.start()
     finally:
