@@ -178,7 +178,6 @@ void ServerConnection::drop_storage() {
 
 runtime::Task<bool> ServerConnection::discard_body() {
     if (body_ == Body::none) co_return true;
-    if (body_ == Body::begun) co_return false;
     if (expect_continue_) co_return false;  // it was never asked to send
     Limits kept = limits_;
     limits_.body_bytes_max = std::min(limits_.body_bytes_max, kDiscardMax);

@@ -87,7 +87,8 @@ runtime::Task<Result<>> UpstreamExchange::send(std::string_view head, std::strin
     if (!connection_->quiet()) co_return fail(ErrorCode::provider_reset, {}, "spoke unasked");
     Unsent rest{head, body};
     bool listening = true;
-    std::size_t progress = 0;
+    std::size_t sent = 0;
+    std::size_t progress = 0;  // since the deadline was set
     stream.set_deadline(at_most(timeouts_.write));
     while (!rest.empty()) {
         ssize_t n = rest.try_write(stream);
@@ -96,10 +97,11 @@ runtime::Task<Result<>> UpstreamExchange::send(std::string_view head, std::strin
         } else if (n == -EAGAIN) {
             auto pieces = rest.pieces();
             int r = co_await runtime::write_all(stream, pieces.data(), 2, at_most(timeouts_.write));
-            if (r < 0) co_return co_await cut_off(r);
+            if (r < 0) co_return co_await cut_off(r, sent);
             break;
         }
-        if (n < 0) co_return co_await cut_off(static_cast<int>(n));
+        if (n < 0) co_return co_await cut_off(static_cast<int>(n), sent);
+        sent += static_cast<std::size_t>(n);
         progress += static_cast<std::size_t>(n);
         if (progress >= runtime::kProgressBytes) {
             progress = 0;
@@ -135,12 +137,13 @@ UpstreamExchange::Early UpstreamExchange::look_for_early_answer() {
     return head_.status < 300 ? Early::accepts : Early::ends;
 }
 
-// The request could not be written to its end. Is there an answer all the same?
-runtime::Task<Result<>> UpstreamExchange::cut_off(int error) {
+// The request could not be written to its end. Is there an answer all the same? There is none to a
+// request of which nothing went out.
+runtime::Task<Result<>> UpstreamExchange::cut_off(int error, std::size_t sent) {
     if (error == -ECANCELED) co_return std::unexpected(exchange_error(error));
     broken_ = true;
     bool hung_up = error != -ETIMEDOUT;
-    if (hung_up && !answer_begun_) (void)co_await fill(after(kLastWords));
+    if (hung_up && sent > 0 && !answer_begun_) (void)co_await fill(after(kLastWords));
     if (answer_begun_) co_return Result<>{};
     co_return std::unexpected(exchange_error(error));
 }

@@ -70,7 +70,7 @@ class UpstreamExchange {
     Duration at_most(Duration wait) const;
     runtime::Task<Result<>> fill(MonoTime until);
     Early look_for_early_answer();
-    runtime::Task<Result<>> cut_off(int error);
+    runtime::Task<Result<>> cut_off(int error, std::size_t sent);
     // Bytes of the final head in front of the input; 0: not whole yet.
     Result<std::size_t> find_head(bool request_was_head);
     Result<> take_payload(std::vector<std::string_view>& pieces);

@@ -346,6 +346,25 @@ TEST_F(Exchange, AnAnswerWithoutEndIsEndedByTheTotalTime) {
     EXPECT_LT(loop.now() - begun, seconds{5});
 }
 
+Task<> write_without_end(Stream& stream) {
+    std::string text(64 * 1024, 'x');
+    iovec piece{};
+    do {
+        piece = {text.data(), text.size()};
+    } while (co_await runtime::write_all(stream, &piece, 1) == 0);
+}
+
+TEST_F(Exchange, TheTotalTimeAlsoEndsAnAnswerThatNeverLetsWait) {
+    begin({.timeouts = {.idle = seconds{10}, .total = milliseconds{300}}});
+    write(provider(), "HTTP/1.1 200 OK\r\n\r\n");
+    MonoTime begun = loop.now();
+    runtime::TaskGroup writing;
+    writing.spawn(write_without_end(provider()));
+    finish();
+    EXPECT_EQ(out.error(), ErrorCode::provider_timeout);
+    EXPECT_LT(loop.now() - begun, seconds{5});
+}
+
 TEST_F(Exchange, AProviderThatDoesNotReadIsGivenUp) {
     pair_bytes = 64 * 1024;
     for (auto timeouts : {ExchangeTimeouts{.write = milliseconds{100}},
@@ -421,6 +440,78 @@ TEST_F(Exchange, ARefusalIsHeardOverTheResetThatFollowsIt) {
     EXPECT_EQ(out.status, 413);
     EXPECT_EQ(out.payload, "hello world");
     EXPECT_FALSE(out.fully_sent);
+}
+
+// A peer whose reset is known to writes first; what it said before is told by the next event. After
+// an error was told once, the kernel's reads give an end.
+class HungUp final : public Stream {
+ public:
+    explicit HungUp(std::string words) : words_(std::move(words)) {}
+
+    ssize_t try_read(void* buffer, std::size_t size) override {
+        if (!told) return -EAGAIN;
+        std::size_t n = std::min(size, words_.size());
+        std::copy_n(words_.data(), n, static_cast<char*>(buffer));
+        words_.erase(0, n);
+        return static_cast<ssize_t>(n);
+    }
+    ssize_t try_write(const iovec* pieces, int) override {
+        if (++writes > room) return -ECONNRESET;
+        return static_cast<ssize_t>(pieces[0].iov_len);
+    }
+    bool read_ready() const override { return told; }
+    bool write_ready() const override { return true; }
+    void wait_read(runtime::Waiter* waiter) override { reader.set(waiter); }
+    void wait_write(runtime::Waiter*) override {}
+    void set_deadline(Duration) override {}
+    void link(Stream*) override {}
+    void cancel(int error) override { reader.wake(error); }
+    void shutdown_write() override {}
+    bool peer_gone() const override { return false; }
+    void release() noexcept override { reader.set(nullptr); }
+    void tell() {
+        told = true;
+        reader.wake(0);
+    }
+
+    bool told = false;
+    int room = 1;  // writes that go through
+    int writes = 0;
+    runtime::WaitSlot reader;
+
+ private:
+    std::string words_;
+};
+
+TEST_F(Exchange, LastWordsAreWaitedForOnceARequestHasBegun) {
+    struct Case {
+        std::string words;
+        int room;
+        std::optional<ErrorCode> error;
+        int status;
+    };
+    std::string without_length = "HTTP/1.1 413 Content Too Large\r\n\r\nhello";
+    for (const Case& c : {Case{kRefusal, 1, std::nullopt, 413},
+                          Case{without_length, 1, ErrorCode::provider_reset, 413},
+                          Case{"", 1, ErrorCode::provider_reset, 0},
+                          // Said before it was asked: no answer to this request.
+                          Case{kRefusal, 0, ErrorCode::provider_reset, 0}}) {
+        HungUp stream(c.words);
+        stream.room = c.room;
+        PairNet hung_up(loop, [&] { return std::pair{Own{&stream}, Own{}}; });
+        UpstreamPool own(hung_up, buffers, {});
+        runtime::TaskGroup asking;
+        asking.spawn(exchange(own, address, {}, out));
+        if (c.room > 0) {
+            EXPECT_FALSE(out.done);
+            stream.tell();
+        }
+        EXPECT_TRUE(out.done);
+        EXPECT_EQ(out.error(), c.error) << c.words;
+        EXPECT_EQ(out.status, c.status);
+        EXPECT_FALSE(out.fully_sent);
+        EXPECT_EQ(own.idle(), 0U);
+    }
 }
 
 TEST_F(Exchange, AProviderThatHangsUpInTheMiddleOfABodyCannotHaveWorked) {
