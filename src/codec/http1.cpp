@@ -299,7 +299,9 @@ Result<std::optional<std::size_t>> parse_head(std::string_view buffer, std::size
 
 std::string_view find_in(const std::vector<HeaderField>& fields, std::string_view name) {
     for (const HeaderField& field : fields) {
-        if (equals_ignore_case(field.name, name)) return field.value;
+        if (field.name.size() == name.size() && equals_ignore_case(field.name, name)) {
+            return field.value;
+        }
     }
     return {};
 }

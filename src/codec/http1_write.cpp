@@ -131,8 +131,9 @@ std::size_t append_chunk_header(char* to, std::uint64_t bytes) {
 }
 
 bool is_hop_by_hop(std::string_view name) {
-    return std::ranges::any_of(kHopByHop,
-                               [&](std::string_view hop) { return equals_ignore_case(name, hop); });
+    return std::ranges::any_of(kHopByHop, [&](std::string_view hop) {
+        return hop.size() == name.size() && equals_ignore_case(name, hop);
+    });
 }
 
 bool is_token(std::string_view text) {

@@ -80,9 +80,12 @@ constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c
 constexpr std::size_t kSlots = 256;
 constexpr std::uint8_t kEmpty = 255;
 
+// By length and three characters: enough to tell the rows apart, and short names cost no less.
 constexpr std::size_t slot_of(std::string_view name) {
     std::size_t h = name.size();
-    for (const char c : name) h = h * 31 + static_cast<unsigned char>(lower(c));
+    for (const std::size_t at : {name.size() / 4, name.size() / 2, name.size() - 1}) {
+        h = h * 31 + static_cast<unsigned char>(lower(name[at]));
+    }
     return (h ^ (h >> 8)) % kSlots;
 }
 
@@ -95,6 +98,16 @@ constexpr std::array<std::uint8_t, kSlots> kIndex = [] {
         std::size_t slot = slot_of(kAliases[i].name);
         while (index[slot] != kEmpty) slot = (slot + 1) % kSlots;
         index[slot] = static_cast<std::uint8_t>(i);
+    }
+    return index;
+}();
+
+constexpr std::size_t kPrefixes = std::ranges::count_if(kAliases, is_prefix);
+constexpr std::array<std::uint8_t, kPrefixes> kPrefixIndex = [] {
+    std::array<std::uint8_t, kPrefixes> index{};
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < kAliases.size(); ++i) {
+        if (is_prefix(kAliases[i])) index[n++] = static_cast<std::uint8_t>(i);
     }
     return index;
 }();
@@ -135,8 +148,8 @@ std::optional<std::size_t> alias_named(std::string_view header_name) {
             return kIndex[slot];
         }
     }
-    for (std::size_t i = 0; i < kAliases.size(); ++i) {
-        if (is_prefix(kAliases[i]) && starts_with(header_name, kAliases[i].name)) return i;
+    for (const std::size_t i : kPrefixIndex) {
+        if (starts_with(header_name, kAliases[i].name)) return i;
     }
     return std::nullopt;
 }

@@ -11,9 +11,27 @@ namespace {
 
 using codec::equals_ignore_case;
 
+// Names that a field's is looked for in. Nearly no field is one of them, so most fall out at
+// their length.
+template <std::size_t N>
+struct FieldNames {
+    std::array<std::string_view, N> names;
+    std::uint64_t lengths = 0;
+
+    constexpr explicit FieldNames(const std::array<std::string_view, N>& list) : names(list) {
+        for (std::string_view name : names) lengths |= std::uint64_t{1} << name.size();
+    }
+    bool contains(std::string_view name) const {
+        if (name.size() > 63 || (lengths >> name.size() & 1) == 0) return false;
+        return std::ranges::any_of(names, [&](std::string_view x) {
+            return x.size() == name.size() && equals_ignore_case(x, name);
+        });
+    }
+};
+
 // Never sent on (product.md §3.11): what belongs to this hop, to Weir, or to the client's own
 // network.
-constexpr std::array<std::string_view, 24> kKept{
+constexpr FieldNames kKept{std::to_array<std::string_view>({
     "host",
     "content-length",
     "expect",
@@ -38,21 +56,21 @@ constexpr std::array<std::string_view, 24> kKept{
     "upgrade",
     "cf-connecting-ip",
     "true-client-ip",
-};
+})};
 
-constexpr std::array<std::string_view, 4> kCredentials{"authorization", "x-api-key", "api-key",
-                                                       "x-goog-api-key"};
+constexpr FieldNames kCredentials{
+    std::to_array<std::string_view>({"authorization", "x-api-key", "api-key", "x-goog-api-key"})};
 
-constexpr std::array<std::string_view, 8> kNotAnswered{
-    "content-length", "content-encoding",          "set-cookie", "set-cookie2",
-    "alt-svc",        "strict-transport-security", "trailer",    "report-to",
-};
-
-template <std::size_t N>
-bool is_one_of(std::string_view name, const std::array<std::string_view, N>& list) {
-    return std::ranges::any_of(list,
-                               [&](std::string_view x) { return equals_ignore_case(x, name); });
-}
+constexpr FieldNames kNotAnswered{std::to_array<std::string_view>({
+    "content-length",
+    "content-encoding",
+    "set-cookie",
+    "set-cookie2",
+    "alt-svc",
+    "strict-transport-security",
+    "trailer",
+    "report-to",
+})};
 
 bool has_prefix(std::string_view name, std::string_view prefix) {
     return name.size() > prefix.size() && equals_ignore_case(name.substr(0, prefix.size()), prefix);
@@ -69,7 +87,7 @@ std::string_view without_bearer(std::string_view value) {
 }
 
 bool is_kept(std::string_view name) {
-    return codec::is_hop_by_hop(name) || has_prefix(name, "x-weir-") || is_one_of(name, kKept) ||
+    return codec::is_hop_by_hop(name) || has_prefix(name, "x-weir-") || kKept.contains(name) ||
            has_prefix(name, "proxy-") || core::is_attribution_header(name);
 }
 
@@ -98,6 +116,14 @@ void append_host(std::string& out, const core::ProviderRecord& provider) {
     out.append("\r\n");
 }
 
+// A Connection field with more than the usual word in it.
+bool names_other_fields(const codec::HeaderField& field) {
+    constexpr std::string_view kConnection = "connection";
+    return field.name.size() == kConnection.size() && equals_ignore_case(field.name, kConnection) &&
+           !equals_ignore_case(field.value, "keep-alive") &&
+           !equals_ignore_case(field.value, "close");
+}
+
 }  // namespace
 
 Arrival read_arrival(const codec::RequestHead& head) {
@@ -116,7 +142,7 @@ Arrival read_arrival(const codec::RequestHead& head) {
 
     std::string_view own = head.find("x-weir-key");
     std::string_view first;
-    for (std::string_view name : kCredentials) {
+    for (std::string_view name : kCredentials.names) {
         std::string_view value = without_bearer(head.find(name));
         if (value.empty()) continue;
         if (first.empty()) first = value;
@@ -146,9 +172,9 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
     out.append(" HTTP/1.1\r\n");
     append_host(out, provider);
     if (!to.own_credential) append_credential(out, provider);
-    bool named = client.find("connection").data() != nullptr;
+    bool named = std::ranges::any_of(client.fields, names_other_fields);
     for (const auto& field : client.fields) {
-        bool is_credential = to.own_credential && is_one_of(field.name, kCredentials);
+        bool is_credential = to.own_credential && kCredentials.contains(field.name);
         if (is_credential && !core::parse_key(without_bearer(field.value))) {
             // the caller's own: falls through to be sent as it came
         } else if (is_kept(field.name)) {
@@ -164,7 +190,7 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
 }
 
 bool answers_through(std::string_view name) {
-    return !codec::is_hop_by_hop(name) && !is_one_of(name, kNotAnswered) &&
+    return !codec::is_hop_by_hop(name) && !kNotAnswered.contains(name) &&
            !has_prefix(name, "x-weir-");
 }
 
