@@ -91,7 +91,7 @@ class History final : public Wire {
         now_ = t;
         options_.clock->set(t);
     }
-    void write(ledger::Record record);
+    void write(const ledger::Record& record);
 
     Result<> decide(PastCall& call);
     Reply refuse(PastCall& call, const Error& error);
@@ -115,7 +115,7 @@ class History final : public Wire {
     runtime::TaskGroup proofs_;
 };
 
-void History::write(ledger::Record record) {
+void History::write(const ledger::Record& record) {
     if (written_) written_ = options_.journal->append(record);
 }
 

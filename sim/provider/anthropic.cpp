@@ -274,19 +274,21 @@ class Message {
                     {"caller", Json{{"type", "direct"}}}};
     }
 
-    void emit(std::string_view name, Json data, Step::Kind kind = Step::Kind::content,
+    void emit(std::string_view name, const Json& data, Step::Kind kind = Step::Kind::content,
               bool paced = false) {
         std::string bytes{"event: "};
         bytes.append(name).append("\ndata: ").append(dump(data)).append("\n\n");
-        answer_.steps.push_back(
-            {.bytes = std::move(bytes), .output = generated_, .kind = kind, .paced = paced});
+        answer_.steps.push_back({.bytes = std::move(bytes),
+                                 .output = std::max(generated_, started_with_),
+                                 .kind = kind,
+                                 .paced = paced});
     }
 
     void start() {
         const Faults& faults = call_.faults;
         Json message = envelope();
-        std::int64_t said = std::min<std::int64_t>(draft_.tokens, 1);
-        Json usage = usage_object(charge_, said, 0, 0);
+        started_with_ = std::min<std::int64_t>(draft_.tokens, 1);
+        Json usage = usage_object(charge_, started_with_, 0, 0);
         std::int64_t raised = faults.argument(Fault::raise_input) + draft_.searches * kSearchInput;
         if (raised > 0) usage["input_tokens"] = charge_.input - raised;
         if (faults.has(Fault::no_message_delta)) {
@@ -392,6 +394,7 @@ class Message {
     std::uint64_t seed_;
     std::int64_t tokens_per_chunk_;
     std::int64_t generated_ = 0;
+    std::int64_t started_with_ = 0;  // output that message_start tells of
     std::size_t block_ = 0;
     Answer answer_;
 };

@@ -142,10 +142,11 @@ void Bill::write(std::string_view event, const Attempt& attempt) {
     }
 }
 
-Json Bill::json(std::string_view tag) const {
+Json Bill::json(std::string_view tag, std::int64_t since) const {
     Json attempts = Json::array();
     for (const Attempt& attempt : attempts_) {
-        if (tag.empty() || attempt.tag == tag) attempts.push_back(to_json(attempt));
+        bool asked_for = attempt.number > since && (tag.empty() || attempt.tag == tag);
+        if (asked_for) attempts.push_back(to_json(attempt));
     }
     return Json{{"attempts", std::move(attempts)},
                 {"refused", refused_},

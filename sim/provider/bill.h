@@ -124,8 +124,9 @@ class Bill {
     void incomplete() { ++incomplete_; }
 
     std::int64_t last_number() const { return numbers_; }
-    // {"attempts": […], "refused": n, "incomplete": n}; with `tag`, only its attempts.
-    Json json(std::string_view tag) const;
+    // {"attempts": […], "refused": n, "incomplete": n}; with `tag`, only its attempts; only those
+    // after number `since`.
+    Json json(std::string_view tag, std::int64_t since = 0) const;
     Json totals() const;
     // Forgets what is in memory; numbers go on.
     void clear();

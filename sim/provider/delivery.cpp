@@ -51,6 +51,14 @@ bool cuts_before_usage(const Faults& faults) {
            faults.has(Fault::eof_before_usage);
 }
 
+bool resets(const Faults& faults) {
+    return faults.has(Fault::reset_mid) || faults.has(Fault::reset_before_usage);
+}
+
+std::int64_t output_of(const Answer& answer) {
+    return answer.charges.empty() ? 0 : answer.charges.lines.front().output;
+}
+
 }  // namespace
 
 runtime::Task<Ending> Delivery::send(const Answer& answer, const Faults& faults, Pace pace,
@@ -73,7 +81,7 @@ runtime::Task<Ending> Delivery::send(const Answer& answer, const Faults& faults,
 
 runtime::Task<void> Delivery::send_whole(const Answer& answer) {
     MonoTime begin = clock_.mono_now();
-    std::int64_t most = answer.charges.empty() ? 0 : answer.charges.lines.front().output;
+    std::int64_t most = output_of(answer);
     bool there = co_await wait(pace_.first_byte + pace_.chunk * answer.pieces);
     if (!there) {  // generated in proportion to the time
         std::int64_t done = answer.pieces;
@@ -86,18 +94,18 @@ runtime::Task<void> Delivery::send_whole(const Answer& answer) {
         co_return;
     }
     ending_.generated = answer.fails ? most / 2 : most;
-    if (faults_->has(Fault::hang)) co_return co_await hang();
+    if (faults_->has(Fault::hang)) co_return co_await hang(answer);
     if (!co_await write_head(answer)) co_return;
     std::string_view body = answer.body;
     if (faults_->has(Fault::reset_mid) || faults_->has(Fault::hang_mid)) {
         body = body.substr(0, body.size() / 2);
     } else if (cuts_before_usage(*faults_)) {
-        body = body.substr(0, std::min(answer.usage_at, body.size() / 2 + 1));
+        body = body.substr(0, std::min(answer.usage_at, body.size() - 1));
     }
     ending_.delivered = Delivered::part;
     if (!co_await write(body)) co_return;
-    if (faults_->has(Fault::hang_mid)) co_return co_await hang();
-    if (body.size() < answer.body.size()) co_return sever(!faults_->has(Fault::close_before_usage));
+    if (faults_->has(Fault::hang_mid)) co_return co_await hang(answer);
+    if (body.size() < answer.body.size()) co_return sever(resets(*faults_));
     ending_.delivered = Delivered::whole;
     if (faults_->has(Fault::wrong_length)) lives_ = false;
 }
@@ -113,18 +121,18 @@ bool Delivery::cut_here(const Answer& answer, std::size_t step) const {
 
 runtime::Task<void> Delivery::send_stream(const Answer& answer) {
     if (!co_await wait(pace_.first_byte)) co_return;
-    if (faults_->has(Fault::hang)) co_return co_await hang();
+    if (faults_->has(Fault::hang)) co_return co_await hang(answer);
     if (!co_await write_head(answer)) co_return;
     for (std::size_t i = 0; i < answer.steps.size(); ++i) {
         if (cut_here(answer, i)) {
-            if (faults_->has(Fault::hang_mid)) co_return co_await hang();
+            if (faults_->has(Fault::hang_mid)) co_return co_await hang(answer);
             if (faults_->has(Fault::eof_before_usage)) {
                 ending_.outcome = Outcome::severed;
                 bool ended = co_await write(codec::kLastChunk);
                 lives_ = lives_ && ended;
                 co_return;
             }
-            co_return sever(!faults_->has(Fault::close_before_usage));
+            co_return sever(resets(*faults_));
         }
         if (!co_await send_step(answer, i)) co_return;
     }
@@ -211,8 +219,10 @@ runtime::Task<bool> Delivery::wait(Duration time) {
     co_return false;
 }
 
-runtime::Task<void> Delivery::hang() {
+// It is the sending that hangs, not the model.
+runtime::Task<void> Delivery::hang(const Answer& answer) {
     ending_.outcome = Outcome::severed;
+    ending_.generated = output_of(answer);
     Ending kept = ending_;
     (void)co_await wait(kHangMost);
     ending_ = kept;

@@ -42,7 +42,7 @@ class Delivery {
     runtime::Task<bool> send_step(const Answer& answer, std::size_t index);
     // False: the client has gone.
     runtime::Task<bool> wait(Duration time);
-    runtime::Task<void> hang();
+    runtime::Task<void> hang(const Answer& answer);
     // Ends the answer here.
     void sever(bool with_reset);
     runtime::Task<bool> write(std::string_view bytes);

@@ -41,7 +41,8 @@ class Dialects : public ::testing::Test {
     }
     static Json chat(bool stream, std::int64_t n = 1) {
         Json body = Json::parse(R"({"model":"gpt-5-mini","max_completion_tokens":400,
-            "messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Why?"}]})");
+            "messages":[{"role":"system","content":"Be brief."},
+            {"role":"user","content":"Why?"}]})");
         body["n"] = n;
         if (stream) {
             body["stream"] = true;

@@ -22,7 +22,7 @@ constexpr std::array kTable{
     FaultInfo{Fault::hang, "hang", "", 0, "never a byte"},
     FaultInfo{Fault::hang_mid, "hang_mid", "events", 3, "never a byte after so many events"},
     FaultInfo{Fault::timeout, "timeout", "ms", 1000,
-              "works so long, then says 504; billed with --bill-unanswered"},
+              "works so long, then says 504; billed, unless --unanswered-free"},
     FaultInfo{Fault::drip, "drip", "ms", 1, "byte by byte, so long apart"},
     FaultInfo{Fault::split, "split", "", 0, "every byte of the body a chunk of its own"},
     FaultInfo{Fault::close_after, "close_after", "", 0, "closes after the answer, unannounced"},

@@ -53,7 +53,8 @@ std::string footer() {
         "\nThe tag that the bill shows is the body's metadata.sim_tag, else the header x-sim-tag, "
         "else\n"
         "`user`, `safety_identifier` or metadata.user_id.\n"
-        "GET /sim/bill[?tag=…] is the bill, /sim/totals its sums, /sim/requests[?tag=…] the last\n"
+        "GET /sim/bill[?tag=…&since=N] is the bill, /sim/totals its sums, /sim/requests[?tag=…] "
+        "the last\n"
         "requests as they came; POST /sim/reset forgets it all.\n";
     return out;
 }

@@ -78,7 +78,7 @@ Json usage_object(const Charge& charge, std::int64_t output, std::int64_t reason
 }
 
 // The request's own setting, or what the vendor says where there is none.
-Json setting(const Json& body, std::string_view key, Json otherwise) {
+Json setting(const Json& body, std::string_view key, const Json& otherwise) {
     const Json* given = member(body, key);
     return given != nullptr ? *given : otherwise;
 }

@@ -1,6 +1,7 @@
 #include "sim/provider/provider.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "codec/content_coding.h"
@@ -207,7 +208,7 @@ void Provider::plan_call(const Request& given, Planned& planned) {
     planned.answer = answer_call(planned.call, planned.anthropic, world_);
     if (planned.answer.status >= 400) return;
     if (faults.has(Fault::timeout)) {
-        Answer error = error_answer(planned.anthropic, planned.anthropic ? 504 : 504, {}, id);
+        Answer error = error_answer(planned.anthropic, 504, {}, id);
         error.charges = std::move(planned.answer.charges);
         planned.answer = std::move(error);
         planned.error_is_billed = settings_.bill_unanswered;
@@ -294,7 +295,12 @@ Answer Provider::control(const Request& request) {
     auto argument = [&](std::string_view name) {
         return codec::query_value(request.query, name).value_or("");
     };
-    if (request.path == "/sim/bill") return json_answer(bill_.json(argument("tag")));
+    if (request.path == "/sim/bill") {
+        std::string since = argument("since");
+        std::int64_t number = 0;
+        std::from_chars(since.data(), since.data() + since.size(), number);
+        return json_answer(bill_.json(argument("tag"), number));
+    }
     if (request.path == "/sim/totals") return json_answer(bill_.totals());
     if (request.path == "/sim/requests") {
         Json list = Json::array();

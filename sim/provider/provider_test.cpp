@@ -235,6 +235,21 @@ TEST_F(ProviderTest, SeveredAnswersAreBilledThoughNobodyGotThem) {
     }
 }
 
+TEST_F(ProviderTest, AWholeAnswerCanEndWhereItsUsageBegins) {
+    start();
+    constexpr const char* kWhole =
+        R"({"model":"gpt-4.1","messages":[{"role":"user","content":"Why?"}]})";
+    for (const char* fault : {"reset_before_usage", "eof_before_usage"}) {
+        Client client{port_};
+        client.post("/v1/chat/completions", kWhole, head(fault, fault));
+        std::string got = client.read_all();
+        EXPECT_EQ(client.was_reset(), std::string_view{fault}.starts_with("reset")) << fault;
+        EXPECT_NE(got.find("\"finish_reason\":\"stop\""), std::string::npos) << fault;
+        EXPECT_EQ(got.find("\"usage\""), std::string::npos) << fault;
+        EXPECT_GT(natural_output(ended(fault)), 0) << fault;
+    }
+}
+
 TEST_F(ProviderTest, AHangLastsUntilTheClientGoes) {
     start();
     Client client{port_};

@@ -36,7 +36,7 @@ void Auditor::find(std::string what) {
 }
 
 void Auditor::read_on() {
-    auto read = reader_->poll(1'000'000, [this](ledger::Record&& record) {
+    auto read = reader_->poll(1'000'000, [this](const ledger::Record& record) {
         if (const auto* admit = std::get_if<ledger::AdmitRecord>(&record)) {
             marks_[admit->head.id] = admit->head.attribution.of(core::Dimension::goal);
         }

@@ -9,10 +9,7 @@
 namespace weir::world {
 
 Customers::Customers(Scheduler& scheduler, const Company& company, CustomerHabits habits, Door door)
-    : scheduler_(scheduler),
-      company_(company),
-      habits_(std::move(habits)),
-      door_(std::move(door)) {}
+    : scheduler_(scheduler), company_(company), habits_(habits), door_(std::move(door)) {}
 
 void Customers::add_calls(int calls) {
     left_ += calls;
@@ -137,7 +134,9 @@ void Customers::look_at(const Order& order, const Answer& answer, bool same_proc
     scheduler_.note(order.mark);
     scheduler_.note(static_cast<std::uint64_t>(answer.status));
     auto complain = [&](std::string_view what) {
-        complaints_.push_back(fmt::format("{} (status {}): {}", order.mark, answer.status, what));
+        complaints_.push_back(fmt::format("{} at {} ms, status {}, {} bytes: {}", order.mark,
+                                          scheduler_.now().ns / 1'000'000, answer.status,
+                                          answer.body.size(), what));
     };
     if (!answer.malformed.empty()) return complain(answer.malformed);
     for (const auto& [name, value] : answer.fields) {

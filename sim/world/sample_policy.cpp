@@ -57,14 +57,14 @@ core::KeyRecord key_record(const std::string& text, std::string team, std::strin
 }  // namespace
 
 const std::vector<ModelPrice>& model_prices() {
-    static const std::vector<ModelPrice> prices{
+    static const std::vector<ModelPrice> kPrices{
         {"openai", "sim-small", 1'000'000, 100'000, 0, 5'000'000, 128'000, 4'096},
         {"openai", "sim-large", 10'000'000, 1'000'000, 0, 50'000'000, 128'000, 8'192},
         {"openai", "sim-open", 1'000'000, 0, 0, 5'000'000, 32'000, 0},
         {"openai", "sim-embed", 20'000, 0, 0, 0, 8'192, 0},
         {"anthropic", "claude-sim", 3'000'000, 300'000, 3'750'000, 15'000'000, 200'000, 4'096},
     };
-    return prices;
+    return kPrices;
 }
 
 const ModelPrice* price_of(std::string_view model) {

@@ -76,7 +76,7 @@ ssize_t SimStream::try_write(const iovec* pieces, int count) {
 void SimStream::send(std::string bytes) {
     scheduler_.at(arrival(), [peer = peer_, me = weak_end(), bytes = std::move(bytes)]() mutable {
         if (auto there = peer.lock(); there && !there->released_) {
-            return there->arrive(std::move(bytes));
+            return there->arrive(bytes);
         }
         // Nobody is there any more: the kernel over there says so.
         if (auto here = me.lock()) here->arrive_end(true);
@@ -91,7 +91,7 @@ void SimStream::send_end(bool reset) {
     });
 }
 
-void SimStream::arrive(std::string bytes) {
+void SimStream::arrive(const std::string& bytes) {
     if (error_ != 0 || at_end_) return;
     inbox_.append(bytes);
     reader_.wake(0);

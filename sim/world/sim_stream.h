@@ -68,7 +68,7 @@ class SimStream final : public runtime::Stream, private runtime::Timer {
     void poke();
     void send(std::string bytes);
     void send_end(bool reset);
-    void arrive(std::string bytes);
+    void arrive(const std::string& bytes);
     void arrive_end(bool reset);
     void room(std::size_t bytes);
     void told_of_end(bool writer_too);
@@ -90,7 +90,7 @@ class SimStream final : public runtime::Stream, private runtime::Timer {
     bool end_sent_ = false;
     std::size_t on_the_way_ = 0;  // sent, and not read by the peer
     MonoTime last_arrival_;
-    std::uint64_t stuttered_in_ = 0;
+    std::uint64_t stuttered_in_ = UINT64_MAX;
     runtime::WaitSlot reader_;
     runtime::WaitSlot writer_;
     runtime::Stream* link_ = nullptr;

@@ -295,7 +295,7 @@ WorldOptions options_of_seed(std::uint64_t seed) {
         key_budget(4, core::BudgetUnit::calls, 10'000)};
     std::uint64_t at = 0;
     for (std::uint64_t i = rng.below(5); i > 0; --i) {
-        at += 200 + rng.below(6'000);
+        at += 100 + rng.below(1'500);
         std::uint64_t kind = rng.below(10);
         o.fates.push_back({kind < 6   ? Fate::Kind::kill
                            : kind < 8 ? Fate::Kind::power
