@@ -113,7 +113,10 @@ std::string without_trailing_zeros(Int128 value, int decimals) {
 }  // namespace
 
 std::string to_string(Int128 value) {
-    if (value == 0) return "0";
+    // Division of 128 bits is slow, and few figures need it.
+    if (auto narrow = static_cast<std::int64_t>(value); narrow == value) {
+        return std::to_string(narrow);
+    }
     bool negative = value < 0;
     std::string out;
     while (value != 0) {

@@ -14,6 +14,8 @@ using scan::is_blank;
 // Outcome of one parsing step, cheap enough for the hot path; Error is made at the edge.
 enum class Verdict : std::uint8_t { ok, more, malformed, too_large };
 
+constexpr std::size_t kFieldsUsual = 24;  // room for these is made at once
+
 // What the framing fields said, gathered in the pass over the fields.
 struct Seen {
     unsigned hosts = 0;
@@ -323,6 +325,7 @@ Result<std::optional<std::size_t>> parse_request_head(std::string_view buffer, s
                                                       const HeadLimits& limits, RequestHead& head) {
     return parse_head(buffer, scanned, limits.bytes_max, [&](Cursor& cursor) {
         head.fields.clear();
+        if (head.fields.capacity() == 0) head.fields.reserve(kFieldsUsual);
         head.host = {};
         Seen seen;
         Verdict verdict = take_request_line(cursor, head);
@@ -338,6 +341,7 @@ Result<std::optional<std::size_t>> parse_response_head(std::string_view buffer,
                                                        bool request_was_head, ResponseHead& head) {
     return parse_head(buffer, scanned, limits.bytes_max, [&](Cursor& cursor) {
         head.fields.clear();
+        if (head.fields.capacity() == 0) head.fields.reserve(kFieldsUsual);
         Seen seen;
         Verdict verdict = take_status_line(cursor, head);
         if (verdict == Verdict::ok)

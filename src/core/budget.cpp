@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint32_t kNone = BudgetTable::kNone;
 constexpr std::uint32_t kSweepStep = 4;       // cells looked at for each new one
 constexpr std::uint32_t kSweepPressed = 512;  // and where there is no room
+constexpr std::size_t kPartsUsual = 8;        // budgets that match a call
 
 struct Budget {
     BudgetSpec spec;
@@ -148,6 +149,7 @@ void Budgets::Impl::index() {
 void Budgets::Impl::gather(const ReserveRequest& request, Verdict& out) {
     const BudgetSubject subject{request.attribution, request.provider, request.model};
     places.clear();
+    if (out.parts.capacity() == 0) out.parts.reserve(kPartsUsual);
     text_hashes.fill(0);
     for (const std::uint32_t i : unindexed) gather(i, subject, request, out);
     for (const Dimension d : indexed) {

@@ -85,7 +85,7 @@ void append_weir_fields(std::string& out, const CallNotes& notes) {
 
 void append_provider_fields(std::string& out, const codec::ResponseHead& provider) {
     codec::append_status_line(out, provider.status);
-    bool named = provider.find("connection").data() != nullptr;
+    bool named = connection_names_fields(provider.fields);
     for (const auto& field : provider.fields) {
         if (!answers_through(field.name)) continue;
         if (named && codec::connection_names(provider.fields, field.name)) continue;

@@ -116,14 +116,6 @@ void append_host(std::string& out, const core::ProviderRecord& provider) {
     out.append("\r\n");
 }
 
-// A Connection field with more than the usual word in it.
-bool names_other_fields(const codec::HeaderField& field) {
-    constexpr std::string_view kConnection = "connection";
-    return field.name.size() == kConnection.size() && equals_ignore_case(field.name, kConnection) &&
-           !equals_ignore_case(field.value, "keep-alive") &&
-           !equals_ignore_case(field.value, "close");
-}
-
 }  // namespace
 
 Arrival read_arrival(const codec::RequestHead& head) {
@@ -172,7 +164,7 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
     out.append(" HTTP/1.1\r\n");
     append_host(out, provider);
     if (!to.own_credential) append_credential(out, provider);
-    bool named = std::ranges::any_of(client.fields, names_other_fields);
+    bool named = connection_names_fields(client.fields);
     for (const auto& field : client.fields) {
         bool is_credential = to.own_credential && kCredentials.contains(field.name);
         if (is_credential && !core::parse_key(without_bearer(field.value))) {
@@ -187,6 +179,16 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
     out.append("accept-encoding: identity\r\n");
     if (to.has_body) codec::append_field(out, "content-length", std::uint64_t{to.body_bytes});
     out.append("\r\n");
+}
+
+bool connection_names_fields(const std::vector<codec::HeaderField>& fields) {
+    constexpr std::string_view kConnection = "connection";
+    return std::ranges::any_of(fields, [&](const codec::HeaderField& field) {
+        return field.name.size() == kConnection.size() &&
+               equals_ignore_case(field.name, kConnection) &&
+               !equals_ignore_case(field.value, "keep-alive") &&
+               !equals_ignore_case(field.value, "close");
+    });
 }
 
 bool answers_through(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "codec/http1.h"
@@ -43,6 +44,10 @@ struct UpstreamHead {
 // product.md §3.11, with the provider's host, credential and the body's length.
 void append_upstream_head(std::string& out, const codec::RequestHead& client,
                           const UpstreamHead& to);
+
+// Does a Connection field say more than keep-alive or close? Nearly none does, and only then must
+// each field be looked for in it.
+bool connection_names_fields(const std::vector<codec::HeaderField>& fields);
 
 // May a field of the provider's answer reach the client? Framing and connection fields, cookies and
 // what speaks of the provider's own origin (alt-svc, strict-transport-security) may not.

@@ -47,6 +47,22 @@ TEST_F(Connections, PipelinedCallsAreAnsweredInTheirOrder) {
     EXPECT_EQ(ask(c, chat_request(chat_body())).body, second);
 }
 
+// Nothing tells the provider of it, so it would be read as a request of its own: unmetered, and its
+// answer the next call's.
+TEST_F(Connections, ABodyWhereNoneBelongsIsNotSentOn) {
+    std::string hidden = world::request("POST", "/v1/chat/completions", {}, chat_body());
+    auto c = connect();
+    auto answer =
+        ask(c, world::request("GET", "/v1/models",
+                              {{"authorization", "Bearer " + company.support_key}}, hidden));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(ask(c, chat_request(chat_body())).status, 200);
+    ASSERT_EQ(seen.size(), 2u);
+    EXPECT_EQ(seen[0].method, "GET");
+    EXPECT_EQ(seen[0].body, "");
+    EXPECT_EQ(seen[1].number, 2) << "the connection to the provider was in order";
+}
+
 // The provider closes a kept connection just when the next call is on its way to it.
 TEST_F(Connections, AStaleOneIsTriedAgainAsAnAttemptOfItsOwn) {
     company.policy.budgets = {team_budget(1, "support", 1'000'000'000'000),

@@ -55,10 +55,10 @@ Result<Hold> Hold::admit_free(Road& road, ledger::AdmitRecord draft,
 Result<Hold> Hold::write_admit(Road& road, ledger::AdmitRecord admit,
                                std::shared_ptr<const core::PriceBook> book,
                                std::int64_t token_bound) {
-    ledger::Record record{std::move(admit)};
-    auto written = road.journal.append(record);
+    auto record = std::make_unique<ledger::Record>(std::move(admit));
+    auto written = road.journal.append(*record);
     if (!written) {
-        road.treasury.release(std::get<ledger::AdmitRecord>(record).parts);
+        road.treasury.release(std::get<ledger::AdmitRecord>(*record).parts);
         return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
     }
     Hold hold{road, std::move(record), std::move(book), token_bound};
@@ -111,8 +111,9 @@ Settlement Hold::unknown(core::Usage usage, ledger::Outcome outcome) {
 
 Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome outcome) {
     Road& road = *std::exchange(road_, nullptr);
-    auto& admit = std::get<ledger::AdmitRecord>(record_);
-    ledger::EndRecord end;
+    auto& admit = std::get<ledger::AdmitRecord>(*record_);
+    ledger::Record record{std::in_place_type<ledger::EndRecord>};
+    auto& end = std::get<ledger::EndRecord>(record);
     end.state = state;
     end.at = road.clock.unix_now();
     end.bound = admit.bound;
@@ -142,27 +143,25 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
 
     Settlement settlement{end.cost, end.charge, end.bill.unpriced};
     core::SettleAmounts amounts{end.charge, end.charge_tokens};
-    ledger::Record record{std::move(end)};
     auto written = road.journal.append(record);
     // What no mark stands for is released by any recovery, with its end or without.
     bool must_last = marked_ && road.durability == Durability::sync;
     if (written && must_last) written = road.journal.sync();
-    auto& ended = std::get<ledger::EndRecord>(record);
     if (!written) {
         // Money is freed only by what is written: the hold stays until a restart ends it.
         ++road.counters.unledgered_ends;
         spdlog::error("ledger: the end of {} could not be written, its hold stays: {}",
-                      ended.head.id.text(), written.error().detail());
+                      end.head.id.text(), written.error().detail());
         return settlement;
     }
     if (counts) {
-        road.treasury.settle(ended.parts, amounts);
+        road.treasury.settle(end.parts, amounts);
     } else {
-        road.treasury.release(ended.parts);
+        road.treasury.release(end.parts);
     }
-    if (!ended.overrun.is_zero()) {
-        spdlog::warn("ledger: {} was billed ${} above its bound", ended.head.id.text(),
-                     ended.overrun.to_usd());
+    if (!end.overrun.is_zero()) {
+        spdlog::warn("ledger: {} was billed ${} above its bound", end.head.id.text(),
+                     end.overrun.to_usd());
     }
     return settlement;
 }

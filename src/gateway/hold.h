@@ -60,20 +60,22 @@ class Hold {
     const std::vector<core::HoldPart>& parts() const { return admitted().parts; }
 
  private:
-    Hold(Road& road, ledger::Record record, std::shared_ptr<const core::PriceBook> book,
+    using OwnRecord = std::unique_ptr<ledger::Record>;
+
+    Hold(Road& road, OwnRecord record, std::shared_ptr<const core::PriceBook> book,
          std::int64_t token_bound)
         : road_(&road),
           record_(std::move(record)),
           book_(std::move(book)),
           token_bound_(token_bound) {}
-    const ledger::AdmitRecord& admitted() const { return std::get<ledger::AdmitRecord>(record_); }
+    const ledger::AdmitRecord& admitted() const { return std::get<ledger::AdmitRecord>(*record_); }
     static Result<Hold> write_admit(Road& road, ledger::AdmitRecord admit,
                                     std::shared_ptr<const core::PriceBook> book,
                                     std::int64_t token_bound);
     Settlement end(ledger::EndState state, core::Usage usage, ledger::Outcome outcome);
 
-    Road* road_;             // nullptr: moved from, or ended
-    ledger::Record record_;  // an AdmitRecord
+    Road* road_;        // nullptr: moved from, or ended
+    OwnRecord record_;  // an AdmitRecord; apart, since it is a kilobyte of texts to move
     std::shared_ptr<const core::PriceBook> book_;
     std::int64_t token_bound_ = 0;
     bool marked_ = false;  // the mark stands in the journal, whether or not it could be synced

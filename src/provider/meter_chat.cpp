@@ -36,8 +36,10 @@ class ChatMeter final : public Meter {
         bool error = false;
     };
     Parts scan(std::string_view data);
-    void parse(std::string_view data);
-    void read_choices(json::value value, bool& empty, bool& finished);
+    // False: torn or malformed.
+    bool parse(std::string_view data, bool is_body);
+    void read_choices(json::value value, bool is_body, bool& empty, bool& finished);
+    void count_text(json::value value);
     void take_usage(const OpenAiUsage& usage, bool final_one);
     void take_error(json::value value);
 
@@ -115,16 +117,29 @@ void ChatMeter::on_event(std::string_view name, std::string_view data) {
     const bool wants_name = model_.empty() && name_tries_ < kEventsForName;
     if (wants_name) ++name_tries_;
     if (name == "error") failed_ = true;
-    if (parts.usage || parts.error || wants_name) parse(data);
+    if (parts.usage || parts.error || wants_name) parse(data, false);
 }
 
-void ChatMeter::read_choices(json::value value, bool& empty, bool& finished) {
+// Of a body, where no events were scanned, the choices also tell their text and their reason.
+void ChatMeter::read_choices(json::value value, bool is_body, bool& empty, bool& finished) {
     each_object(value, [&](json::object choice) {
         empty = false;
         each_field(choice, [&](std::string_view key, json::value part) {
-            if (key == "finish_reason" && !is_null(part)) finished = true;
+            if (key == "finish_reason") {
+                finished |= !is_null(part);
+                if (is_body) read_name(part, finish_reason_);
+            } else if (is_body && (key == "message" || key == "text")) {
+                count_text(part);
+            }
         });
     });
+}
+
+void ChatMeter::count_text(json::value value) {
+    const std::string_view raw = value.raw_json_token();
+    const auto at = static_cast<std::size_t>(raw.data() - reader_.text().data());
+    std::size_t end = 0;
+    text_bytes_ += text_bytes(reader_.text(), at, end);
 }
 
 void ChatMeter::take_error(json::value value) {
@@ -146,9 +161,9 @@ void ChatMeter::take_usage(const OpenAiUsage& usage, bool final_one) {
     final_usage_ = final_one;
 }
 
-void ChatMeter::parse(std::string_view data) {
+bool ChatMeter::parse(std::string_view data, bool is_body) {
     const auto object = reader_.object(data);
-    if (!object) return;
+    if (!object) return false;
     bool empty = true;
     bool finished = false;
     std::optional<OpenAiUsage> usage;
@@ -157,7 +172,7 @@ void ChatMeter::parse(std::string_view data) {
         if (key == "usage") {
             if (const auto figures = object_of(value)) usage = read_openai_usage(*figures);
         } else if (key == "choices") {
-            read_choices(value, empty, finished);
+            read_choices(value, is_body, empty, finished);
         } else if (key == "model") {
             read_name(value, model_);
         } else if (key == "id") {
@@ -175,7 +190,7 @@ void ChatMeter::parse(std::string_view data) {
             }
         }
     });
-    if (!walked || !reader_.intact()) return;
+    if (!walked || !reader_.intact()) return false;
     // The usage chunk proper has no choices; a finish chunk is the last of its choice.
     const bool last = empty || (finished && finishes_ >= choices_);
     if (usage && usage->measured()) {
@@ -185,35 +200,13 @@ void ChatMeter::parse(std::string_view data) {
     } else if (usage) {
         take_usage(*usage, last);
     }
+    return true;
 }
 
 void ChatMeter::on_body(std::string_view body) {
     finishes_ = choices_;
-    std::size_t text = 0;
-    bool whole = false;
-    if (const auto object = reader_.object(body)) {
-        whole = each_field(*object, [&](std::string_view key, json::value value) {
-            if (key != "choices") return;
-            each_object(value, [&](json::object choice) {
-                each_field(choice, [&](std::string_view part, json::value inner) {
-                    std::size_t end = 0;
-                    if (part == "message" || part == "text") {
-                        const std::string_view raw = inner.raw_json_token();
-                        const auto at =
-                            static_cast<std::size_t>(raw.data() - reader_.text().data());
-                        text += text_bytes(reader_.text(), at, end);
-                    } else if (part == "finish_reason") {
-                        read_name(inner, finish_reason_);
-                    }
-                });
-            });
-        });
-    }
-    whole = whole && reader_.intact();
-    parse(body);
-    text_bytes_ += text;
+    ended_ = parse(body, true);
     final_usage_ = measured_;
-    ended_ = whole;
 }
 
 core::Usage ChatMeter::usage() const {
