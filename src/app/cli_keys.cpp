@@ -117,6 +117,7 @@ void add_create(CLI::App& keys, CliContext& context) {
     app->add_option("--user", o->user, "Person or service behind the key");
     app->add_option("--models", o->models, "Models it may use, with *; default: all")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->type_name("NAME,…");
     app->add_option("--expires", o->expires, "A date, a time, or from now: 90d")->type_name("WHEN");
     app->add_option(

@@ -56,7 +56,8 @@ void add_create(CLI::App& teams, CliContext& context) {
     CLI::App* app = teams.add_subcommand("create", "Make a team");
     app->add_option("name", o->name, "Its name, as budgets and reports will say it")->required();
     app->add_option("--set", o->set, "Attributes: department, cost_center, owner, …")
-        ->type_name("NAME=VALUE");
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
     app->footer(
         "Example:\n  weir teams create research --set department=engineering --set "
         "cost_center=4711");
@@ -85,8 +86,12 @@ void add_update(CLI::App& teams, CliContext& context) {
     auto o = std::make_shared<ChangeOptions>();
     CLI::App* app = teams.add_subcommand("update", "Change a team's attributes");
     app->add_option("name", o->name, "The team")->required();
-    app->add_option("--set", o->set, "Attributes to set")->type_name("NAME=VALUE");
-    app->add_option("--unset", o->unset, "Attributes to take away")->type_name("NAME");
+    app->add_option("--set", o->set, "Attributes to set")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+    app->add_option("--unset", o->unset, "Attributes to take away")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
     app->footer("Example:\n  weir teams update research --set owner=ada --unset cost_center");
     asks(*app, context, [&context, o](AdminClient& client) -> Result<int> {
         Result<Json> attributes = attributes_of(o->set, o->unset);

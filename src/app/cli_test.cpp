@@ -91,6 +91,18 @@ TEST(CommandLine, EveryCommandTeachesByExampleAndTakesJson) {
     }
 }
 
+// A list would otherwise swallow the name behind it.
+TEST(CommandLine, OptionsThatRepeatTakeOneWordEach) {
+    for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
+             {"keys", "create", "--models", "a,b", "bot", "--data", "/nonexistent"},
+             {"teams", "create", "--set", "a=b", "--set", "c=d", "ops", "--data", "/nonexistent"},
+             {"teams", "update", "--unset", "a", "ops", "--data", "/nonexistent"}}) {
+        Terminal terminal;
+        EXPECT_EQ(terminal.type(words), kExitFailed);
+        EXPECT_THAT(terminal.err.str(), HasSubstr("No admin key")) << terminal.err.str();
+    }
+}
+
 TEST(CommandLine, WeirThatDoesNotRunIsSaidSoWithWhatToDo) {
     store::ScratchDirectory data;
     ASSERT_TRUE(write_file(data.file(kOperatorKeyFile), "secret\n", 0600));

@@ -73,26 +73,40 @@ def provider(tmp_path_factory):
     program.close()
 
 
+# Of these nothing comes; one Weir has little patience for them, and the other all that a busy machine
+# may need.
+SILENT = {"hang", "hang_mid", "timeout"}
+
+
 @pytest.fixture(scope="module")
-def weir(provider, tmp_path_factory):
-    program = Weir(tmp_path_factory.mktemp("weir"), config_for(
-        provider.url, limits={"first_byte_ms": 700, "idle_ms": 700}))
+def weirs(provider, tmp_path_factory):
+    """{is the fault a silent one: Weir}"""
+    hasty = {"limits": {"first_byte_ms": 500, "idle_ms": 500}}
+    programs = {silent: Weir(tmp_path_factory.mktemp("weir"),
+                             config_for(provider.url, **(hasty if silent else {})))
+                for silent in (False, True)}
     try:
-        yield program.start()
+        yield {silent: program.start() for silent, program in programs.items()}
     finally:
-        program.close()
+        for program in programs.values():
+            program.close()
 
 
 @pytest.fixture(scope="module")
-def sdks(provider, weir):
-    """{kind: {"direct": client, "weir": client}}, without retries; their connections are kept alive,
-    so that a fault that spoils one shows in what comes next."""
-    def pair(make, direct, through):
-        common = {"max_retries": 0, "timeout": 15}
-        return {"direct": make(base_url=direct, api_key="sk-direct", **common),
-                "weir": make(base_url=through, api_key=weir.key, **common)}
-    openais = pair(openai.OpenAI, provider.url + "/v1", weir.url + "/v1")
-    anthropics = pair(anthropic.Anthropic, provider.url, weir.url)
+def weir(weirs):
+    return weirs[False]
+
+
+@pytest.fixture(scope="module")
+def sdks(provider, weirs):
+    """{kind: {"direct": client, False, True: client of that Weir}}, without retries; their connections
+    are kept alive, so that a fault that spoils one shows in what comes next."""
+    def clients(make, path):
+        def client(url, key):
+            return make(base_url=url + path, api_key=key, max_retries=0, timeout=30)
+        return {"direct": client(provider.url, "sk-direct"),
+                **{silent: client(weir.url, weir.key) for silent, weir in weirs.items()}}
+    openais, anthropics = clients(openai.OpenAI, "/v1"), clients(anthropic.Anthropic, "")
     yield {"chat": openais, "responses": openais, "messages": anthropics}
     for client in (*openais.values(), *anthropics.values()):
         client.close()
@@ -153,10 +167,11 @@ def clean_text(sdks):
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("kind", PATHS)
 @pytest.mark.parametrize("fault", EXPECTED)
-def test_fault(weir, provider, sdks, clean_text, fault, kind, stream):
+def test_fault(weirs, provider, sdks, clean_text, fault, kind, stream):
     must = expected(fault, kind, stream)
+    weir, sdk = weirs[fault in SILENT], sdks[kind][fault in SILENT]
     tag = f"{fault}-{kind}-{stream}"
-    seen = Outcome(sdks[kind]["weir"], kind, stream, {"x-sim-fault": fault, "x-sim-tag": tag})
+    seen = Outcome(sdk, kind, stream, {"x-sim-fault": fault, "x-sim-tag": tag})
 
     if must in (WHOLE, OVERRUN, UNMEASURED):
         assert seen.error is None, repr(seen.error)
@@ -172,7 +187,7 @@ def test_fault(weir, provider, sdks, clean_text, fault, kind, stream):
     check_ledger(weir, provider, seen.headers.get("x-weir-call-id"), tag, must)
 
     # Whatever became of the connection, the next call works.
-    after = Outcome(sdks[kind]["weir"], kind, False, {})
+    after = Outcome(sdk, kind, False, {})
     assert after.error is None and after.text == clean_text[kind]
 
 
@@ -208,9 +223,10 @@ def check_ledger(weir, provider, call_id, tag, must):
 @pytest.mark.parametrize("kind", PATHS)
 @pytest.mark.parametrize("fault", [f for f, musts in EXPECTED.items()
                                    if set(musts) & {TORN, NO_ANSWER, PASSED}])
-def test_http_stays_well_formed(weir, provider, fault, kind, stream):
+def test_http_stays_well_formed(weirs, provider, fault, kind, stream):
     """Whatever the provider does, the client's message ends as its framing says, and the connection
     goes on or is closed as announced."""
+    weir = weirs[fault in SILENT]
     body = json.dumps({**BODIES[kind], "stream": stream}).encode()
     headers = [("Authorization", f"Bearer {weir.key}"), ("Content-Type", "application/json")]
     with wire.Client(weir.address) as client:

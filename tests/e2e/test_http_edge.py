@@ -173,6 +173,16 @@ def test_what_has_one_meaning_passes(weir, provider):
             assert provider.last.path == CHAT and provider.last.body == body
 
 
+def test_a_body_where_none_belongs_is_no_request_to_the_provider(weir, provider):
+    hidden = POST + b"Content-Length: %d\r\n\r\n" % len(body_of()) + body_of()
+    provider.clear()
+    with Client(weir.address) as client:
+        assert client.call("GET", "/v1/models", [key_field(weir)], hidden).status == 200
+        assert client.call("POST", CHAT, [key_field(weir)], body_of(user="next")).status == 200
+    assert [(r.method, r.body) for r in provider.requests] == [
+        ("GET", b""), ("POST", body_of(user="next"))]
+
+
 # ---- bodies in any shape ----
 
 def test_pipelined_requests_of_every_framing_in_one_packet(weir, provider):

@@ -57,7 +57,7 @@ class Weir:
 
     # ---- the process ----
 
-    def start(self, within=20):
+    def start(self, within=60):
         self.starts += 1
         self.out = self.directory / f"out.{self.starts}"
         self.err = self.directory / f"err.{self.starts}"
