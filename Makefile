@@ -6,7 +6,7 @@ export CCACHE_DIR ?= $(HOME)/.cache/weir-ccache
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: run build setup test check bench asan tsan fuzz format clean
+.PHONY: run build setup test check tidy bench asan tsan fuzz format clean
 
 run: build                    ## simulated providers and agents at work; the README's tour
 	@build/release/bin/weir demo
@@ -27,10 +27,13 @@ test: setup                   ## every test
 	@cmake --build --preset dev -j $(JOBS)
 	@scripts/test.sh build/dev
 
-check: setup                  ## format, layering and clang-tidy
+check: setup                  ## format and layering
 	@tools/tidy.py
+	@scripts/check.sh
+
+tidy: setup                   ## clang-tidy over every file; a quarter of an hour on two cores
 	@cmake --preset dev >/dev/null
-	@scripts/check.sh build/dev
+	@scripts/tidy.sh build/dev
 
 bench: setup                  ## beside nginx and haproxy, in one run
 	@cmake --preset bench >/dev/null
