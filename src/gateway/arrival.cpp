@@ -68,6 +68,7 @@ constexpr FieldNames kNotAnswered{std::to_array<std::string_view>({
     "set-cookie2",
     "alt-svc",
     "strict-transport-security",
+    "location",  // a client that followed it would take Weir's key along
     "trailer",
     "report-to",
 })};

@@ -143,6 +143,8 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         d.hold.release(failure(std::move(outcome), written.error()));
         co_return failed(written.error(), stale);
     }
+    body.forget();
+    std::string{}.swap(head);
     auto meter = provider::make_meter(d.call.endpoint.endpoint, provider.quirks, d.call.shape);
     RelayContext context{.road = d.road,
                          .client = d.client,

@@ -24,6 +24,15 @@ const core::PriceRow& row_without_prices() {
     return row;
 }
 
+// A provisional row lends its prices to a model of whose limits nobody knows.
+const core::PriceRow& row_for(const core::Target& target, core::PriceRow& storage) {
+    if (target.price == nullptr) return row_without_prices();
+    if (!target.provisional) return *target.price;
+    storage = *target.price;
+    storage.context_window = storage.max_output = 0;
+    return storage;
+}
+
 // Anthropic's 0 warms a cache; elsewhere servers differ on whether it means nothing or anything.
 bool names_no_maximum(const core::CallShape& shape) {
     return !shape.max_output ||
@@ -91,7 +100,8 @@ Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target
     Bound out;
     if (is_free(call)) return out;
     out.outside_usd = call.arrival.own_credential || target.provider->free;
-    const core::PriceRow& row = target.price != nullptr ? *target.price : row_without_prices();
+    core::PriceRow provisional;
+    const core::PriceRow& row = row_for(target, provisional);
     core::CallShape without;
     const core::CallShape* shape = &call.shape;
     if (call.shape.max_output && names_no_maximum(call.shape)) {

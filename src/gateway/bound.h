@@ -47,6 +47,11 @@ class OutgoingBody {
     bool injected_usage() const { return injected_usage_; }
     // What was changed that bears on the answer, for the ledger.
     const std::vector<std::string>& notes() const { return notes_; }
+    // It was sent: an answer can stream for minutes, and need not hold a copy of what was asked.
+    void forget() {
+        original_ = {};
+        copy_.reset();
+    }
 
  private:
     std::string_view original_;

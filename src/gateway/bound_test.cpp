@@ -188,6 +188,19 @@ TEST_F(Bounds, AnUnpricedModelPassesLoudlyButNotUnderABudgetInDollars) {
     EXPECT_TRUE(seen.empty());
 }
 
+// The dearest model's limits are not those of a model that nobody knows.
+TEST_F(Bounds, AProvisionalPriceBoundsByTheCallsOwnMaximum) {
+    company.policy.budgets = {team_budget(1, "support", 100 * kDollar)};
+    company.policy.limits.default_max_output = 2'000;
+    std::string body = chat_body(R"(,"max_tokens":60000)", "brand-new");
+    EXPECT_EQ(chat(body).status, 200);
+    EXPECT_EQ(sent(), body);
+    EXPECT_EQ(records<ledger::AdmitRecord>().at(0).max_output, 60'000);
+    EXPECT_TRUE(records<ledger::AdmitRecord>().at(0).head.provisional_price);
+    EXPECT_EQ(chat(chat_body("", "brand-new")).status, 200);
+    EXPECT_THAT(sent(), HasSubstr(R"("max_completion_tokens":2000)"));
+}
+
 TEST_F(Bounds, AbsurdFiguresAreRefusedUnderAnyBudgetAndUnderNone) {
     for (const char* more : {R"(,"n":20000)", R"(,"n":-1)", R"(,"max_tokens":-5)",
                              R"(,"max_tokens":1e30)", R"(,"max_tokens":"100")"}) {

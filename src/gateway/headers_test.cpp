@@ -88,6 +88,7 @@ TEST_F(Headers, AnswersCarryTheProvidersFieldsAndWeirsOwn) {
                              world::chat_answer({.input = 10, .output = 2}),
                              "x-request-id: req_9\r\nopenai-processing-ms: 12\r\n"
                              "set-cookie: __cf=1\r\nalt-svc: h3\r\n"
+                             "location: https://elsewhere.example/\r\n"
                              "strict-transport-security: max-age=1\r\n"
                              "x-weir-cost-usd: 99\r\nconnection: x-drop\r\nx-drop: 1\r\n");
     };
@@ -97,7 +98,7 @@ TEST_F(Headers, AnswersCarryTheProvidersFieldsAndWeirsOwn) {
     EXPECT_EQ(answer.field("content-type"), "application/json");
     EXPECT_EQ(answer.field("x-request-id"), "req_9");
     EXPECT_EQ(answer.field("openai-processing-ms"), "12");
-    for (const char* name : {"set-cookie", "alt-svc", "strict-transport-security"}) {
+    for (const char* name : {"set-cookie", "alt-svc", "strict-transport-security", "location"}) {
         EXPECT_EQ(answer.count(name), 0u) << name;
     }
     EXPECT_THAT(std::string(answer.field("x-weir-call-id")), StartsWith("call_"));
