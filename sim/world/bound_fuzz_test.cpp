@@ -106,6 +106,7 @@ bool reaches_beyond(const json& value) {
 
 struct Greed {
     const core::PriceRow* row = nullptr;
+    std::string model;
     bool max_tokens_only = false;
     Endpoint endpoint = Endpoint::chat_completions;
 
@@ -162,7 +163,7 @@ struct Greed {
         };
         bool chat = endpoint == Endpoint::chat_completions;
         for (const auto& [key, value] : *members) {
-            if (key == "model" && value != row->model) return kNoLimit;
+            if (key == "model" && value != model) return kNoLimit;
             if (key == "max_tokens" && endpoint != Endpoint::responses) take_output(value);
             if (key == "max_completion_tokens" && chat && !max_tokens_only) take_output(value);
             if (key == "max_output_tokens" && endpoint == Endpoint::responses) take_output(value);
@@ -459,8 +460,10 @@ class BoundFuzz : public ::testing::Test {
         if (!bound || gateway::unbounded_under({budgeted_}, *bound) != nullptr) return {};
         gateway::OutgoingBody out(call, target, *bound,
                                   gateway::is_held_by_cost({budgeted_}, *bound));
-        Greed greed{
-            .row = target.price, .max_tokens_only = max_tokens_only, .endpoint = sample.endpoint};
+        Greed greed{.row = target.price,
+                    .model = target.model,
+                    .max_tokens_only = max_tokens_only,
+                    .endpoint = sample.endpoint};
         return {true, bound->quote.bound.pico(), greed.bill(out.bytes()), std::string(out.bytes())};
     }
     // How many got through.
@@ -505,7 +508,7 @@ TEST_F(BoundFuzz, WhatIsNotMutatedPassesAndTheGreedyReaderSeesTheDisguises) {
         EXPECT_GT(outcome.bill, 0) << sample.body;
     }
     const core::PriceRow* row = policy_->prices->find("openai", "sim-small", {});
-    Greed greed{.row = row};
+    Greed greed{.row = row, .model = row->model};
     Int128 one = greed.bill(R"({"model":"sim-small","max_tokens":1})");
     for (const char* more :
          {R"("max_tokens":99)", R"("max_tok\u0065ns":99)", R"("MAX_tokens":99)",

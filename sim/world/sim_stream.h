@@ -40,8 +40,8 @@ class SimStream final : public runtime::Stream, private runtime::Timer {
 
     ssize_t try_read(void* buffer, std::size_t size) override;
     ssize_t try_write(const iovec* pieces, int count) override;
-    bool read_ready() const override { return readable() && share_left(); }
-    bool write_ready() const override { return writable() && share_left(); }
+    bool read_ready() const override { return !dead() && readable() && share_left(); }
+    bool write_ready() const override { return dead() || (writable() && share_left()); }
     void wait_read(runtime::Waiter* waiter) override;
     void wait_write(runtime::Waiter* waiter) override;
     void set_deadline(Duration after) override;
