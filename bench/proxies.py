@@ -123,10 +123,15 @@ class Nginx(Proxy):
                 "-e", str(self.directory / "nginx.log")]
 
     def watched(self):
-        """The one worker; the master sleeps."""
+        """The one worker; the master sleeps, and listens a moment before it forks."""
         pid = self.process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return int(children[0])
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if children:
+                return int(children[0])
+            time.sleep(0.01)
+        raise RuntimeError("nginx has no worker")
 
 
 class Haproxy(Proxy):
