@@ -1,17 +1,21 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <thread>
 
 #include "app/books.h"
 #include "app/cli_family.h"
 #include "app/cli_text.h"
 #include "base/money.h"
 #include "ledger/verify.h"
+#include "store/backlog.h"
 #include "store/queries.h"
+#include "store/schema.h"
 
 namespace weir::app {
 namespace {
@@ -107,6 +111,38 @@ struct ExportOptions {
     std::string output;
 };
 
+// Returns when all that was in the journal is in the books, or says what is not: a running Weir's
+// bookkeeper is moments behind, and a stopped one's waits for the next start.
+Result<> await_books(CliContext& context, const std::string& data_dir) {
+    using std::chrono::steady_clock;
+    constexpr auto kPatience = std::chrono::seconds{2};  // without any progress
+    Result<store::Database> books = store::open_store_reader(database_path(data_dir));
+    if (!books) return std::unexpected(std::move(books).error());
+    const auto wanted = store::records_to_fold(*books, data_dir + "/journal");
+    if (!wanted) {
+        fmt::print(context.err, "weir: the journal cannot be read ({}): see `weir ledger verify`\n",
+                   wanted.error().message());
+        return {};
+    }
+    std::int64_t last = -1;
+    for (auto waits_until = steady_clock::now();;) {
+        const auto folded = store::records_folded(*books);
+        if (!folded) return std::unexpected(folded.error());
+        if (*folded >= *wanted) return {};
+        if (*folded > last) {
+            waits_until = steady_clock::now() + kPatience;
+        } else if (steady_clock::now() > waits_until) {
+            fmt::print(context.err,
+                       "weir: the newest {} journal records are not in the books, and so not in "
+                       "this export; they will be once Weir runs again\n",
+                       count_text(*wanted - *folded));
+            return {};
+        }
+        last = *folded;
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+}
+
 Result<int> export_ledger(CliContext& context, const ExportOptions& o) {
     const UnixTime now = present();
     const Result<UnixTime> from = o.from.empty() ? UnixTime{0} : parse_past(o.from, now);
@@ -114,12 +150,16 @@ Result<int> export_ledger(CliContext& context, const ExportOptions& o) {
     const UnixTime end{std::numeric_limits<std::int64_t>::max()};
     const Result<UnixTime> until = o.until.empty() ? end : parse_past(o.until, now);
     if (!until) return std::unexpected(until.error());
-    const std::string path = database_path(find_data_dir(context));
+    const std::string directory = find_data_dir(context);
+    const std::string path = database_path(directory);
     Result<std::unique_ptr<store::Queries>> queries = store::Queries::open(path);
     if (!queries) {
         return fail(queries.error().code(),
                     fmt::format("{} cannot be read; name Weir's data directory with --data.", path),
                     std::string{queries.error().message()});
+    }
+    if (auto level = await_books(context, directory); !level) {
+        return std::unexpected(std::move(level).error());
     }
     std::ofstream file;
     if (!o.output.empty()) file.open(o.output, std::ios::binary | std::ios::trunc);
@@ -149,8 +189,9 @@ void add_export(CLI::App& family, CliContext& context) {
     app->add_option("-o,--output", o->output, "Instead of the standard output")->type_name("FILE");
     add_shared_options(*app, context, Reach::directory);
     app->footer(
-        "Reads the data directory, beside a running Weir too. Money is exact to the pico-dollar.\n"
-        "What a Weir that was killed had not folded yet is folded at its next start.\n\n"
+        "Reads the data directory, beside a running Weir too: then every attempt admitted before\n"
+        "the command is there. Money is exact to the pico-dollar. What a Weir that was killed had\n"
+        "not folded into its books yet is folded at its next start; the export says how much.\n\n"
         "Examples:\n"
         "  weir ledger export --from 2026-11-01 --until 2026-12-01 --format csv -o november.csv\n"
         "  weir ledger export --from 1h | jq .cost_usd");

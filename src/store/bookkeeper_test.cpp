@@ -6,6 +6,7 @@
 
 #include "ledger/journal.h"
 #include "runtime/clock.h"
+#include "store/backlog.h"
 #include "store/recovery.h"
 #include "store/schema.h"
 #include "store/store_fixture.h"
@@ -61,6 +62,19 @@ struct Company {
             .value_or("");
     }
 };
+
+TEST(Backlog, IsWhatTheJournalHoldsAndTheBooksDoNot) {
+    Company company;
+    for (std::uint64_t seq = 1; seq <= 20; ++seq) company.call(seq);
+    auto bookkeeper = Bookkeeper::open(company.options()).value();
+    ASSERT_EQ(bookkeeper->fold_some(31).value(), 31u);
+    Database reader = open_store_reader(company.scratch.file("weir.db")).value();
+    EXPECT_EQ(records_folded(reader).value(), 31);
+    EXPECT_EQ(records_to_fold(reader, company.journal).value(), 60);
+    ASSERT_EQ(bookkeeper->fold_all().value(), 29u);
+    EXPECT_EQ(records_folded(reader).value(), 60);
+    EXPECT_EQ(records_to_fold(reader, company.journal).value(), 60);
+}
 
 TEST(Bookkeeper, DeathBetweenJournalAndCommitCountsEachRecordOnce) {
     Company company;
