@@ -131,7 +131,7 @@ Arrival read_arrival(const codec::RequestHead& head) {
         arrival.url_tags = arrival.path.substr(kTags.size(), end - kTags.size());
         arrival.path = end == std::string_view::npos ? "/" : arrival.path.substr(end);
     }
-    arrival.include = head.find("x-weir-include");
+    arrival.include_cost = head.find("x-weir-include") == "cost";
 
     std::string_view own = head.find("x-weir-key");
     std::string_view first;

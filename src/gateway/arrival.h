@@ -22,7 +22,7 @@ struct Arrival {
     std::string_view key;       // text of the Weir key, or of whatever was sent in its place
     // Sent beside a Weir key in x-weir-key: goes to the provider untouched.
     bool own_credential = false;
-    std::string_view include;  // x-weir-include
+    bool include_cost = false;  // x-weir-include: cost
 };
 
 Arrival read_arrival(const codec::RequestHead& head);

@@ -38,6 +38,12 @@ Settlement settle(RelayContext& c, const Error* error) {
     finish_outcome(c, error);
     if (c.strip_injected_usage) c.outcome.notes.emplace_back("injected include_usage");
     bool free = c.call.endpoint.fate == provider::Fate::free;
+    // A refusal behind a status that says all is well: no meter says `none` but of what is known to
+    // bill nothing.
+    if (!free && c.meter.failed() && usage.completeness == core::Completeness::none) {
+        c.hold.release(std::move(c.outcome));
+        return {};
+    }
     if (usage.is_exact() || (free && error == nullptr)) {
         return c.hold.settle(std::move(usage), std::move(c.outcome));
     }
@@ -131,6 +137,15 @@ bool ended_early(const provider::Meter& meter) {
     return !usage.is_exact() && usage.finish_reason.empty();
 }
 
+// For a caller that asked to see the cost in the stream itself.
+std::function<std::string()> cost_teller(RelayContext& c) {
+    if (!c.call.arrival.include_cost) return {};
+    return [&c] {
+        auto cost = c.hold.cost_of(c.meter.usage());
+        return cost ? cost->to_usd() : std::string{};
+    };
+}
+
 runtime::Task<bool> relay_stream(RelayContext& c) {
     auto payload = Payload::of(c.exchange.head());
     bool chunked = c.client_minor_1;
@@ -148,7 +163,8 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
         if (co_await c.client.write(head, {}) < 0) client_left(c);
     }
     StreamState state{
-        .relay = provider::SseRelay(c.meter, {.strip_injected_usage = c.strip_injected_usage}),
+        .relay = provider::SseRelay(
+            c.meter, {.strip_injected_usage = c.strip_injected_usage, .cost = cost_teller(c)}),
         .payload = payload ? std::move(*payload) : Payload{},
         .pieces = {},
         .out = {},

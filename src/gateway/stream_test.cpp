@@ -67,6 +67,15 @@ TEST_F(Streams, UsageThatTheClientAskedForIsItsOwn) {
     EXPECT_EQ(only_end().cost.pico(), cost_of(kSpent));
 }
 
+TEST_F(Streams, TheCostIsToldInTheLastUsageObjectToAClientThatAsksForIt) {
+    const std::string cost =
+        R"("usage":{"cost":)" + Money::from_pico(cost_of(kSpent)).to_usd() + ",";
+    says(world::chat_events(kSpent, {}));
+    auto answer = chat(stream_body(), {{"x-weir-include", "cost"}});
+    EXPECT_THAT(answer.body, HasSubstr(cost)) << "the chunk that Weir asked for is shown";
+    EXPECT_EQ(only_end().cost.pico(), cost_of(kSpent));
+}
+
 TEST_F(Streams, ResponsesAndMessagesPassUntouched) {
     says(world::responses_events(kSpent, {}));
     std::string body = R"({"model":"sim-small","input":"hello","stream":true})";

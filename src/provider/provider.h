@@ -2,6 +2,7 @@
 // read from what comes back. Pure functions of bytes; the road in gateway/ moves the bytes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,6 +103,9 @@ class SseRelay {
  public:
     struct Options {
         bool strip_injected_usage = false;
+        // Asked once the meter's usage is exact; goes into the usage object it came in as a member
+        // "cost", in USD. Empty: nothing does.
+        std::function<std::string()> cost = {};
     };
     SseRelay(Meter& meter, Options options);
     ~SseRelay();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <functional>
 
 #include "codec/sse.h"
@@ -59,6 +60,22 @@ Cut member_span(std::string_view data, std::size_t key, std::size_t value) {
     return {key, end};
 }
 
+// Where the members of an event's usage object begin: its own, or its response's (wire.md §1), and
+// no deeper one, which may be anybody's. kNotFound: it has none, or an empty one.
+std::size_t usage_members(std::string_view data) {
+    for (std::size_t key = find_initial(data, 0, kUsageKey); key != kNotFound;
+         key = find_initial(data, key + 1, kUsageKey)) {
+        const std::size_t value = value_after_key(data, key, "usage");
+        if (value == kNotFound || data[value] != '{') continue;
+        const int depth = depth_before(data, value);
+        if (depth < 1 || depth > 2) continue;
+        std::size_t first = value + 1;
+        while (first < data.size() && is_space(data[first])) ++first;
+        return first < data.size() && data[first] == '"' ? first : kNotFound;
+    }
+    return kNotFound;
+}
+
 struct Verdict {
     bool drop = false;
     Cut cut;
@@ -73,13 +90,16 @@ struct SseRelay::Impl {
     bool is_usage_chunk(std::string_view data);
     void forward(const codec::SseEvent& event, std::string_view payload,
                  std::vector<std::string_view>& out);
+    bool forward_with_cost(const codec::SseEvent& event, std::string_view payload,
+                           std::vector<std::string_view>& out);
     void emit(std::string_view piece, std::string_view payload, std::vector<std::string_view>& out);
 
     Meter& meter;
     Options options;
     codec::SseParser parser;
     JsonReader reader;
-    std::string carried;  // pieces of an event that began in an earlier feed
+    std::string carried;            // pieces of an event that began in an earlier feed
+    std::deque<std::string> costs;  // members that were put in; views of them are out
     std::size_t fed_pieces = 0;
     bool dropped_at_cr = false;
     std::int64_t events = 0;
@@ -150,12 +170,28 @@ void SseRelay::Impl::emit(std::string_view piece, std::string_view payload,
     ++fed_pieces;
 }
 
+bool SseRelay::Impl::forward_with_cost(const codec::SseEvent& event, std::string_view payload,
+                                       std::vector<std::string_view>& out) {
+    if (!event.has_data || !is_within(event.data, event.raw)) return false;
+    const std::size_t members = usage_members(event.data);
+    if (members == kNotFound || !meter.usage().is_exact()) return false;
+    std::string cost = options.cost();
+    if (cost.empty()) return false;
+    const std::size_t at = static_cast<std::size_t>(event.data.data() - event.raw.data()) + members;
+    emit(event.raw.substr(0, at), payload, out);
+    out.push_back(costs.emplace_back("\"cost\":" + std::move(cost) + ","));
+    ++fed_pieces;
+    emit(event.raw.substr(at), payload, out);
+    return true;
+}
+
 void SseRelay::Impl::forward(const codec::SseEvent& event, std::string_view payload,
                              std::vector<std::string_view>& out) {
     // The LF of a CRLF that was torn behind a dropped event goes with it.
     const bool torn_lf = dropped_at_cr && event.raw == "\n";
     dropped_at_cr = false;
     if (torn_lf) return;
+    if (options.cost && forward_with_cost(event, payload, out)) return;
     if (!options.strip_injected_usage) return emit(event.raw, payload, out);
     const Verdict verdict = judge(event);
     if (verdict.drop) {
@@ -174,6 +210,7 @@ Result<> SseRelay::feed(std::string_view payload, std::vector<std::string_view>&
     Impl& impl = *impl_;
     impl.fed_pieces = 0;
     impl.carried.clear();
+    impl.costs.clear();
     if (const std::size_t held = impl.parser.rest().size(); held > 0) {
         impl.carried.reserve(held + payload.size());
     }

@@ -66,6 +66,37 @@ TEST(SseRelay, TheInjectedChunkIsTakenOut) {
     EXPECT_EQ(outcome.events, 3);
 }
 
+// A tool's schema may have a "usage" of its own, and what is empty or not final has no cost.
+TEST(SseRelay, TheCostGoesIntoTheUsageObjectThatIsFinal) {
+    const std::string kInResponse =
+        "event: response.completed\ndata: "
+        R"({"type":"response.completed","response":{"tools":[{"parameters":{"usage":{"type":"x"}}}],)"
+        R"("status":"completed","model":"m","usage": {"input_tokens":5,"output_tokens":3}}})"
+        "\n\n";
+    for (const bool bytewise : {false, true}) {
+        for (const std::string& usage : {kUsage, kInResponse}) {
+            const auto endpoint =
+                usage == kUsage ? core::Endpoint::chat_completions : core::Endpoint::responses;
+            const std::unique_ptr<Meter> meter = make_meter(endpoint, {}, {});
+            SseRelay relay(*meter, {.strip_injected_usage = false, .cost = [] {
+                                        return std::string{"0.25"};
+                                    }});
+            const std::string all = kText + usage + kDone;
+            std::string seen;
+            for (std::size_t at = 0; at < all.size(); at += bytewise ? 1 : all.size()) {
+                std::vector<std::string_view> out;
+                ASSERT_TRUE(
+                    relay.feed(std::string_view(all).substr(at, bytewise ? 1 : all.size()), out));
+                for (std::string_view piece : out) seen.append(piece);
+            }
+            std::string expected = all;
+            const std::string first = usage == kUsage ? R"("prompt_tokens")" : R"("input_tokens")";
+            expected.insert(expected.find(first), R"("cost":0.25,)");
+            EXPECT_EQ(seen, expected);
+        }
+    }
+}
+
 TEST(SseRelay, TheNullMemberIsCutWithItsCommaWhereverItStands) {
     EXPECT_EQ(stripped(R"({"a":1,"usage":null})"), "data: {\"a\":1}\n\n");
     EXPECT_EQ(stripped(R"({"a":1,"usage":null,"b":[]})"), "data: {\"a\":1,\"b\":[]}\n\n");
