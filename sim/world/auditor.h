@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -75,6 +76,7 @@ class Auditor {
     std::unique_ptr<ledger::JournalReader> reader_;
     ledger::Fold fold_;
     std::vector<ledger::EndRecord> ends_;
+    std::set<AttemptId> ended_;
     std::map<std::string, int> dispatched_;  // attempts by the client's mark
     std::map<AttemptId, std::string> marks_;
     std::size_t truths_ = 0;

@@ -120,7 +120,9 @@ runtime::Task<void> Customers::live(int number) {
         Answer answer;
         if (co_await send_all(c, order.bytes)) answer = co_await read_answer(c, order.patience);
         look_at(order, answer, process == door_.process());
-        if (!answer.keeps_alive()) c.stream.reset();
+        // Who dawdled may find the connection closed, for having rested too long.
+        bool dawdled = order.patience.pause > Duration{};
+        if (!answer.keeps_alive() || dawdled) c.stream.reset();
         co_await scheduler_.delay(scheduler_.between(Duration{0}, habits_.pause_max));
     }
 }

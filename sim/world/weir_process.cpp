@@ -158,6 +158,12 @@ std::size_t WeirProcess::open_calls() const {
     return n;
 }
 
+std::size_t WeirProcess::unsynced() const {
+    std::size_t n = 0;
+    for (const auto& worker : workers_) n += worker->road.unsynced.size();
+    return n;
+}
+
 // The thread that syncs, preallocates and seals, as events.
 void WeirProcess::keep() {
     machine_.scheduler.after(open_calls() > 0 ? kKeepEvery : kKeepEveryIdle, [this, life = life_] {

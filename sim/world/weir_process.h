@@ -66,6 +66,8 @@ class WeirProcess {
     bool keeps_books() const { return bookkeeper_ != nullptr; }
     std::size_t orphaned() const { return orphaned_; }
     std::size_t open_calls() const;
+    // Ends that wait for a sync: memory still holds what the journal has ended.
+    std::size_t unsynced() const;
 
     // Runs before each fold in the background, while nothing is being written.
     std::function<void()> before_fold;

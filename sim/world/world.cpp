@@ -192,7 +192,7 @@ class World {
         while (auditor_.findings().empty() && problems_.empty() && s.steps() < options_.steps_max) {
             if (is_quiet() && !stopping_) {
                 machine_.disk->full = machine_.disk->failing = false;
-                break;
+                if (weir_->unsynced() == 0) break;
             }
             if (!s.run_one()) break;
             if (weir_ && weir_->life().dead) {

@@ -31,6 +31,7 @@ std::int64_t tokens_of(const core::Usage& usage) {
 Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
                          const core::ReserveRequest& request,
                          std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict) {
+    road.unsynced.retry();
     if (auto reserved = road.treasury.reserve(request, verdict); !reserved) {
         return std::unexpected(reserved.error());
     }
@@ -88,13 +89,21 @@ Hold::~Hold() {
 }
 
 Result<> Hold::mark_dispatched() {
-    auto written = road_->journal.append(
-        ledger::DispatchedRecord{admitted().head.id, road_->clock.unix_now()});
+    auto written =
+        road_->journal.append(ledger::DispatchedRecord{admitted().head.id, road_->treasury.now()});
     marked_ = written.has_value();
     if (written && road_->durability == Durability::sync) written = road_->journal.sync();
     if (!written) return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
     dispatched_ = true;
     return {};
+}
+
+std::optional<Money> Hold::cost_of(const core::Usage& usage) const {
+    const ledger::AttemptHead& head = admitted().head;
+    if (head.local_free) return Money{};
+    core::Bill bill = core::rate(*book_, head.price_vendor, head.model, usage, head.admitted_at);
+    if (bill.unpriced) return std::nullopt;
+    return bill.total;
 }
 
 void Hold::release(ledger::Outcome outcome) {
@@ -115,7 +124,7 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     ledger::Record record{std::in_place_type<ledger::EndRecord>};
     auto& end = std::get<ledger::EndRecord>(record);
     end.state = state;
-    end.at = road.clock.unix_now();
+    end.at = road.treasury.now();
     end.bound = admit.bound;
     bool counts = state != ledger::EndState::released;
     if (counts && !admit.head.local_free) {
@@ -146,7 +155,16 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     auto written = road.journal.append(record);
     // What no mark stands for is released by any recovery, with its end or without.
     bool must_last = marked_ && road.durability == Durability::sync;
-    if (written && must_last) written = road.journal.sync();
+    if (written && must_last) {
+        written = road.journal.sync();
+        if (!written) {
+            spdlog::error(
+                "ledger: the end of {} could not be synced, its hold stays until it is: {}",
+                end.head.id.text(), written.error().detail());
+            road.unsynced.add(std::move(record), amounts, counts);
+            return settlement;
+        }
+    }
     if (!written) {
         // Money is freed only by what is written: the hold stays until a restart ends it.
         ++road.counters.unledgered_ends;

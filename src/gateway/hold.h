@@ -56,6 +56,9 @@ class Hold {
     // Sent, and nobody knows what it cost. `usage` is what was seen, for the estimate.
     Settlement unknown(core::Usage usage, ledger::Outcome outcome);
 
+    // What `usage` costs by this attempt's price; nullopt where it has none.
+    std::optional<Money> cost_of(const core::Usage& usage) const;
+
     const ledger::AttemptHead& head() const { return admitted().head; }
     const std::vector<core::HoldPart>& parts() const { return admitted().parts; }
 

@@ -214,6 +214,23 @@ TEST_F(Holds, UnderSyncEveryRecordIsOnTheDiskBeforeAByteIsSent) {
     EXPECT_EQ(seen.size(), 1u);
 }
 
+TEST_F(Holds, AnEndThatCouldNotBeSyncedFreesItsMoneyOnceItCan) {
+    options.durability = Durability::sync;
+    options.housekeeping = false;
+    auto hold = admit();
+    ASSERT_TRUE(hold);
+    ASSERT_TRUE(hold->mark_dispatched());
+    machine.disk->failing = true;
+    auto settled = hold->settle(exact(100, 10), {});
+    EXPECT_EQ(figures(1).held, kBound) << "nothing is freed that a power cut could take back";
+    EXPECT_EQ(figures(1).settled, 0);
+    machine.disk->failing = false;
+    machine.scheduler.run_for(std::chrono::seconds{1});
+    EXPECT_EQ(figures(1).held, 0);
+    EXPECT_EQ(figures(1).settled, settled.charge.pico());
+    expect_books_agree();
+}
+
 // The road's frames go with the process: calls in flight keep their bounds.
 TEST_F(Holds, AStopInTheMiddleOfACallEndsItAtItsBound) {
     provider = [](const world::Received&) {

@@ -12,6 +12,7 @@
 #include "core/policy.h"
 #include "gateway/desk.h"
 #include "gateway/treasury.h"
+#include "gateway/unsynced_ends.h"
 #include "http/upstream_pool.h"
 #include "ledger/journal.h"
 #include "runtime/clock.h"
@@ -56,6 +57,7 @@ struct Road {
     std::uint64_t last_seq = 0;
     RoadCounters counters;
     bool draining = false;
+    UnsyncedEnds unsynced{net, journal, treasury};
 
     CallId next_call_id() { return {epoch, worker, ++last_seq}; }
 };
