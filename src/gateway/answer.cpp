@@ -79,6 +79,9 @@ void append_weir_fields(std::string& out, const CallNotes& notes) {
         if (notes.settlement->unpriced) out.append("; unpriced");
         out.append("\r\n");
     }
+    if (!notes.max_output.empty()) {
+        out.append("x-weir-max-output: ").append(notes.max_output).append("\r\n");
+    }
     append_budget_field(out, notes);
     append_attribution_fields(out, notes);
 }

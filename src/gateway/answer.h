@@ -24,6 +24,7 @@ struct CallNotes {
     std::string model;
     std::string provider;
     int attempts = 0;
+    std::string max_output{};  // where Weir wrote it: "812; clamped", "16384; default"
     const core::Attribution* attribution = nullptr;
     const core::Policy* policy = nullptr;
     core::Verdict decision;                // the latest

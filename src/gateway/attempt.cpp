@@ -81,6 +81,15 @@ void note_answer(ledger::Outcome& outcome, const codec::ResponseHead& head) {
     }
 }
 
+void note_maximum(ledger::Outcome& outcome, CallNotes& notes, const OutgoingBody& body) {
+    notes.max_output.clear();
+    if (!body.told_maximum()) return;
+    std::string tokens = std::to_string(body.told_maximum()->tokens);
+    bool lowered = body.told_maximum()->lowered;
+    outcome.notes.push_back((lowered ? "max output lowered to " : "max output set to ") + tokens);
+    notes.max_output = tokens + (lowered ? "; clamped" : "; default");
+}
+
 // What an attempt needs once it was admitted; kept together so that the road reads in one piece.
 struct Dispatch {
     Road& road;
@@ -92,6 +101,37 @@ struct Dispatch {
     const Bound& bound;
     bool fresh = false;
 };
+
+std::string upstream_head(const Dispatch& d, std::size_t body_bytes) {
+    std::string head;
+    head.reserve(1024);
+    const auto& client_head = d.client.head();
+    append_upstream_head(head, client_head,
+                         {.method = client_head.method,
+                          .provider = d.target.provider,
+                          .path = d.call.endpoint.upstream_path,
+                          .query = d.call.arrival.query,
+                          .own_credential = d.call.arrival.own_credential,
+                          .has_body = client_head.method == "POST",
+                          .body_bytes = body_bytes});
+    return head;
+}
+
+// No head came. What was fully sent may have been billed.
+AttemptOutcome end_without_answer(RelayContext& context, const Error& error) {
+    const http::UpstreamExchange& exchange = context.exchange;
+    bool stale =
+        exchange.reused() && !exchange.answer_begun() && error.code() == ErrorCode::provider_reset;
+    AttemptOutcome lost = failed(error, stale);
+    lost.counted = exchange.fully_sent();
+    auto ended = failure(std::move(context.outcome), error);
+    if (lost.counted) {
+        context.hold.unknown({}, std::move(ended));
+    } else {
+        context.hold.release(std::move(ended));
+    }
+    return lost;
+}
 
 runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     const core::Limits& limits = d.call.policy->limits;
@@ -117,18 +157,8 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     }
     http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection), timeouts(limits));
     OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
-    outcome.notes = body.notes();
-    std::string head;
-    head.reserve(1024);
-    const auto& client_head = d.client.head();
-    append_upstream_head(head, client_head,
-                         {.method = client_head.method,
-                          .provider = &provider,
-                          .path = d.call.endpoint.upstream_path,
-                          .query = d.call.arrival.query,
-                          .own_credential = d.call.arrival.own_credential,
-                          .has_body = client_head.method == "POST",
-                          .body_bytes = body.bytes().size()});
+    note_maximum(outcome, d.notes, body);
+    std::string head = upstream_head(d, body.bytes().size());
     if (auto marked = d.hold.mark_dispatched(); !marked) {
         d.hold.release(failure(std::move(outcome), marked.error()));
         co_return failed(marked.error());
@@ -146,18 +176,19 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     body.forget();
     std::string{}.swap(head);
     auto meter = provider::make_meter(d.call.endpoint.endpoint, provider.quirks, d.call.shape);
-    RelayContext context{.road = d.road,
-                         .client = d.client,
-                         .call = d.call,
-                         .target = d.target,
-                         .exchange = exchange,
-                         .meter = *meter,
-                         .hold = d.hold,
-                         .notes = d.notes,
-                         .outcome = outcome,
-                         .strip_injected_usage = body.injected_usage(),
-                         .client_minor_1 = client_head.minor == 1,
-                         .client_keep_alive = client_head.keep_alive};
+    RelayContext context{
+        .road = d.road,
+        .client = d.client,
+        .call = d.call,
+        .target = d.target,
+        .exchange = exchange,
+        .meter = *meter,
+        .hold = d.hold,
+        .notes = d.notes,
+        .outcome = outcome,
+        .strip_injected_usage = body.injected_usage() && !d.call.arrival.include_cost,
+        .client_minor_1 = d.client.head().minor == 1,
+        .client_keep_alive = d.client.head().keep_alive};
     auto answered = co_await exchange.read_head(false);
     if (!answered && answered.error().code() == ErrorCode::client_gone) {
         client_left(context);
@@ -165,19 +196,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         co_return answered_call(false);
     }
     outcome.first_byte_us = microseconds(d.road.clock.mono_now() - sent);
-    if (!answered) {
-        bool stale = exchange.reused() && !exchange.answer_begun() &&
-                     answered.error().code() == ErrorCode::provider_reset;
-        auto ended = failure(std::move(outcome), answered.error());
-        AttemptOutcome lost = failed(answered.error(), stale);
-        lost.counted = exchange.fully_sent();
-        if (lost.counted) {
-            d.hold.unknown({}, std::move(ended));
-        } else {
-            d.hold.release(std::move(ended));
-        }
-        co_return lost;
-    }
+    if (!answered) co_return end_without_answer(context, answered.error());
     note_answer(outcome, exchange.head());
     bool keep_alive = co_await relay_answer(context);
     co_return answered_call(keep_alive);

@@ -14,14 +14,14 @@ bool is_free(const PreparedCall& call) { return call.endpoint.fate == provider::
 
 // Tokens can be bounded where no price is known, too.
 const core::PriceRow& row_without_prices() {
-    static const core::PriceRow row = [] {
+    static const core::PriceRow kRow = [] {
         core::PriceRow r;
         core::PriceBand band;
         band.prices.token[static_cast<std::size_t>(core::TokenClass::input)] = Rate{};
         r.tiers = {{.name = "standard", .bands = {band}}};
         return r;
     }();
-    return row;
+    return kRow;
 }
 
 // A provisional row lends its prices to a model of whose limits nobody knows.
@@ -71,10 +71,6 @@ Error no_limiter(const core::Target& target) {
                  "The provider '" + target.provider->name +
                      "' does not keep to a maximum output, so a blocking budget cannot admit its "
                      "calls."};
-}
-
-std::string told(std::string_view what, std::int64_t figure) {
-    return "max output " + std::string(what) + " " + std::to_string(figure);
 }
 
 bool needs_usage_chunk(const PreparedCall& call, const core::Quirks& quirks) {
@@ -156,13 +152,16 @@ OutgoingBody::OutgoingBody(const PreparedCall& call, const core::Target& target,
     injected_usage_ = change.inject_include_usage = needs_usage_chunk(call, quirks);
     if (held_by_cost && takes_a_maximum(shape.endpoint)) {
         std::int64_t most = bound.quote.max_output;
+        // Of two names, a server that knows only one may have been given the emptier of them.
+        bool one_of_two = !quirks.max_completion_tokens && shape.max_output_sites.size() > 1;
         if (names_no_maximum(shape)) {
-            notes_.push_back(told("set to", most));
-            change.max_output = most;
+            told_maximum_ = {.tokens = most, .lowered = false};
         } else if (*shape.max_output > most) {
-            notes_.push_back(told("lowered to", most));
-            change.max_output = most;
+            told_maximum_ = {.tokens = most, .lowered = true};
+        } else if (one_of_two) {
+            change.max_output = *shape.max_output;
         }
+        if (told_maximum_) change.max_output = told_maximum_->tokens;
     }
     bool renames = !quirks.max_completion_tokens && !shape.max_output_sites.empty();
     bool changes = change.model || change.strip_weir_metadata || injected_usage_ ||

@@ -45,8 +45,12 @@ class OutgoingBody {
     std::string_view bytes() const { return copy_ ? std::string_view{*copy_} : original_; }
     // The answer's usage chunk was asked for by Weir alone.
     bool injected_usage() const { return injected_usage_; }
-    // What was changed that bears on the answer, for the ledger.
-    const std::vector<std::string>& notes() const { return notes_; }
+    // The maximum output that was written into it, in place of the caller's or of its silence.
+    struct ToldMaximum {
+        std::int64_t tokens = 0;
+        bool lowered = false;  // else set, where the caller named none
+    };
+    const std::optional<ToldMaximum>& told_maximum() const { return told_maximum_; }
     // It was sent: an answer can stream for minutes, and need not hold a copy of what was asked.
     void forget() {
         original_ = {};
@@ -57,7 +61,7 @@ class OutgoingBody {
     std::string_view original_;
     std::optional<std::string> copy_;
     bool injected_usage_ = false;
-    std::vector<std::string> notes_;
+    std::optional<ToldMaximum> told_maximum_;
 };
 
 }  // namespace weir::gateway

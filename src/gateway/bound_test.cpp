@@ -23,7 +23,9 @@ class Bounds : public RoadTest {
 TEST_F(Bounds, AMaximumThatTheCallDoesNotNameIsSentUnderABlockingBudget) {
     company.policy.budgets = {team_budget(1, "support", kDollar)};
     std::string body = chat_body("");
-    EXPECT_EQ(chat(body).status, 200);
+    world::Answer answer = chat(body);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.field("x-weir-max-output"), "4096; default");
     EXPECT_EQ(sent(), R"({"max_completion_tokens":4096,)" + body.substr(1));
     EXPECT_EQ(only_end().bound.pico(), bound_of(body.size(), 4096));
     EXPECT_THAT(only_end().outcome.notes, testing::Contains("max output set to 4096"));
@@ -54,7 +56,9 @@ TEST_F(Bounds, WhereTheCatalogueKnowsNoMaximumTheDefaultIsSent) {
 
 TEST_F(Bounds, AMaximumBeyondTheModelsIsLoweredToWhatWasHeld) {
     company.policy.budgets = {team_budget(1, "support", kDollar)};
-    EXPECT_EQ(chat(chat_body(R"(,"max_completion_tokens":9000000000000)")).status, 200);
+    world::Answer answer = chat(chat_body(R"(,"max_completion_tokens":9000000000000)"));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.field("x-weir-max-output"), "4096; clamped");
     EXPECT_THAT(sent(), HasSubstr(R"("max_completion_tokens":4096)"));
     EXPECT_THAT(only_end().outcome.notes, testing::Contains("max output lowered to 4096"));
 }
@@ -106,6 +110,16 @@ TEST_F(Bounds, AServerThatKnowsMaxTokensOnlyIsTalkedToInThatWord) {
     weir.reset();
     EXPECT_EQ(chat(chat_body("", "llama-3")).status, 200);
     EXPECT_THAT(sent(), HasSubstr(R"("max_tokens":900)"));
+}
+
+TEST_F(Bounds, AServerThatKnowsOneNameIsNotGivenTheEmptierOfTwo) {
+    company.policy.budgets = {key_budget(1, core::BudgetUnit::tokens, 1'000'000)};
+    for (const char* emptier : {"0", "null", "1"}) {
+        std::string more =
+            R"(,"max_tokens":)" + std::string(emptier) + R"(,"max_completion_tokens":64)";
+        EXPECT_EQ(chat(chat_body(more, "llama-3")).status, 200);
+        EXPECT_THAT(sent(), HasSubstr(R"("max_tokens":64)")) << emptier;
+    }
 }
 
 TEST_F(Bounds, AProviderThatIgnoresTheMaximumIsRefusedUnderABlockingBudget) {
