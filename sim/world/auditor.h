@@ -85,6 +85,7 @@ class Auditor {
     Books last_;
     std::pair<std::size_t, std::size_t> last_truths_;
     std::size_t lost_before_ = 0;  // truths that a power cut may have taken from the journal
+    bool has_lost_ = false;
 };
 
 }  // namespace weir::world

@@ -154,6 +154,7 @@ struct Greed {
         std::optional<std::int64_t> uses = 0;
         std::optional<std::int64_t> tool_calls;
         bool beyond = false;
+        bool caches = false;
         auto take_output = [&](const json& value) {
             if (auto most = count_of(value); most && *most > 0) {
                 output = std::max(output.value_or(0), *most);
@@ -197,6 +198,11 @@ struct Greed {
             if (is_one_of(key, {"messages", "input", "system"})) {
                 beyond = beyond || reaches_beyond(value);
             }
+            // Under a key that no server knows it writes nothing.
+            if (is_one_of(key, {"messages", "input", "system", "tools"})) {
+                caches = caches || value.dump().contains("cache_control");
+            }
+            if (key == "cache_control") caches = true;
         }
         if (!uses && !tool_calls) return kNoLimit;
         std::int64_t passes = 1 + uses.value_or(tool_calls.value_or(0));
@@ -211,10 +217,8 @@ struct Greed {
             auto rate = tier.bands[0].prices.of(c);
             return rate ? Int128{rate->femto() / 1000} : Int128{0};
         };
-        Int128 dearest =
-            std::max(price(core::TokenClass::input),
-                     body.contains("cache_control") ? price(core::TokenClass::cache_write_short)
-                                                    : Int128{0});
+        Int128 dearest = std::max(price(core::TokenClass::input),
+                                  caches ? price(core::TokenClass::cache_write_short) : Int128{0});
         Int128 fees = passes > 1 ? Int128{passes - 1} * 10'000'000'000 : 0;
         return Int128{passes} * input * dearest +
                Int128{passes} * out * n * prompts * price(core::TokenClass::output) + fees;
@@ -372,7 +376,7 @@ class Mutator {
         if (text.starts_with('{')) text = text.substr(1, text.size() - 2);
         auto open = body.find('{');
         auto close = body.rfind('}');
-        if (open == std::string::npos || close <= open) return body;
+        if (open == std::string::npos || close == std::string::npos || close <= open) return body;
         bool empty = body.find_first_not_of(" \n", open + 1) == close;
         if (below(2) == 0) return body.insert(open + 1, empty ? text : text + ",");
         return body.insert(close, empty ? text : "," + text);

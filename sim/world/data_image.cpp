@@ -19,12 +19,20 @@ std::string read_file(const fs::path& path) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
+constexpr std::uint8_t kAnotherBoot = 0x11;
+
+// Made before an earlier cut, by which what is there now was on the disk.
+bool survived_a_cut(const ledger::SegmentHeader& header) {
+    return header.birth.boot_id.front() == kAnotherBoot &&
+           header.birth.boot_id.back() == kAnotherBoot;
+}
+
 // The segment was made by another start of the machine.
 void age(std::string& bytes) {
     ledger::SegmentHeader header;
     if (bytes.size() < sizeof header) return;
     std::memcpy(&header, bytes.data(), sizeof header);
-    header.birth.boot_id.fill(0x11);
+    header.birth.boot_id.fill(kAnotherBoot);
     header.birth.crc = ledger::crc_after_own(header.birth);
     std::memcpy(bytes.data(), &header, sizeof header);
 }
@@ -71,6 +79,7 @@ void cut_power(const std::string& data_dir, Rng& rng) {
         ledger::SegmentHeader header;
         if (bytes.size() < sizeof header) continue;
         std::memcpy(&header, bytes.data(), sizeof header);
+        if (survived_a_cut(header)) continue;
         bool sealed = header.seal.bytes != 0;
         std::uint64_t synced = std::min<std::uint64_t>(header.synced, bytes.size());
         if (!sealed && synced < bytes.size()) {
