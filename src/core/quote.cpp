@@ -174,6 +174,15 @@ bool is_tier_or_part(std::string_view tier, std::string_view name) {
     return tier == name || (tier.starts_with(name) && tier.substr(name.size()).starts_with('+'));
 }
 
+bool has_part(std::string_view tier, std::string_view name) {
+    for (std::size_t at = 0; at <= tier.size();) {
+        const std::size_t plus = std::min(tier.find('+', at), tier.size());
+        if (tier.substr(at, plus - at) == name) return true;
+        at = plus + 1;
+    }
+    return false;
+}
+
 // Tiers that the answer may be served at (ledger.md B4). Cheaper ones are never taken, as the
 // provider may fall back to the standard one; a geography is no choice of the request.
 Result<std::vector<const PriceTier*>> reachable_tiers(const PriceRow& row, const CallShape& shape) {
@@ -182,19 +191,28 @@ Result<std::vector<const PriceTier*>> reachable_tiers(const PriceRow& row, const
                            asked == "fast";  // which OpenAI serves, and names, as priority
     bool is_standard = asked == kStandardTier || asked == "flex" || asked == "batch";
     bool priced = is_standard;
+    std::string speed = canonical_tier(shape.speed);
+    bool speed_priced = speed == kStandardTier;
     std::vector<const PriceTier*> tiers{&standard_tier(row)};
     for (const PriceTier& tier : row.tiers) {
         bool geography = tier.name == "us" || tier.name == "eu";
         bool as_asked = (!is_standard && is_tier_or_part(tier.name, asked)) ||
                         (may_be_priority && is_tier_or_part(tier.name, "priority"));
-        if (geography || as_asked) tiers.push_back(&tier);
+        bool at_speed = speed != kStandardTier && has_part(tier.name, speed);
+        if (geography || as_asked || at_speed) tiers.push_back(&tier);
         priced = priced || as_asked;
+        speed_priced = speed_priced || at_speed;
     }
     if (!priced) {
         return unsupported(
             row, "service tier \"" + shape.service_tier + "\" has no price",
             "leave service_tier out, or give the tier a price (weir prices import, or "
             "the price overlay)");
+    }
+    if (!speed_priced) {
+        return unsupported(row, "speed \"" + shape.speed + "\" has no price",
+                           "leave speed out, or give it a tier of that name (weir prices import, "
+                           "or the price overlay)");
     }
     return tiers;
 }

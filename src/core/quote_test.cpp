@@ -166,6 +166,26 @@ TEST(QuoteCall, TheTierIsTheDearestThatMayServe) {
     EXPECT_EQ(bound_of(sonnet(), shape, 1'000), "unsupported_parameter");
 }
 
+// Anthropic's `speed` is billed as a tier of that name, alone or with a geography.
+TEST(QuoteCall, ASpeedIsHeldAtWhatItMayCost) {
+    PriceRow row = sonnet();
+    PriceTier fast = row.tiers.front();
+    fast.name = "fast+us";
+    for (PriceBand& band : fast.bands) {
+        for (auto& price : band.prices.token) {
+            if (price) price = Rate::from_femto(price->femto() * 6);
+        }
+    }
+    row.tiers.push_back(fast);
+    CallShape shape = messages(0);
+    EXPECT_EQ(bound_of(row, shape, 1'000), "0.003");
+    shape.speed = "standard";
+    EXPECT_EQ(bound_of(row, shape, 1'000), "0.003");
+    shape.speed = "fast";
+    EXPECT_EQ(bound_of(row, shape, 1'000), "0.018");
+    EXPECT_EQ(bound_of(sonnet(), shape, 1'000), "unsupported_parameter");
+}
+
 TEST(QuoteCall, EmbeddingsHaveNoOutput) {
     CallShape shape;
     shape.endpoint = Endpoint::embeddings;
