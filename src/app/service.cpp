@@ -52,7 +52,7 @@ struct Service::Impl {
     runtime::SystemRng rng;
     runtime::Loop control;
     Books books;
-    gateway::Treasury treasury{clock};
+    gateway::Treasury treasury{clock, {.hash_seed = rng.next()}};
     std::shared_ptr<const core::PriceBook> prices;
     std::shared_ptr<const core::Policy> policy;
     std::optional<FirstKeys> first_keys;

@@ -13,8 +13,11 @@ namespace weir::gateway {
 
 class Treasury {
  public:
-    explicit Treasury(const runtime::Clock& clock)
-        : clock_(clock), wall_start_(clock.unix_now()), mono_start_(clock.mono_now()) {}
+    explicit Treasury(const runtime::Clock& clock, core::Budgets::Options options = {})
+        : clock_(clock),
+          wall_start_(clock.unix_now()),
+          mono_start_(clock.mono_now()),
+          budgets_(options) {}
 
     // Wall time that never goes back and follows a clock that jumps only where monotonic time
     // agrees (ledger.md W1), so that no budget is renewed by a bad clock.
