@@ -207,10 +207,13 @@ def provider_seeds() -> None:
         "deep": 'a{"model":"m","x":' + "[" * 600 + "]" * 600 + "}",
         "empty_key": 'a{"":1,"model":"m"}',
         "blank_metadata": 'a{"model":"m" , "metadata" : { "weir.a" : "b" } }',
+        "metadata_first": 'a{"metadata":{"weir.goal":"1"},"model":"m","messages":[],"stream":true}',
+        "limit_first": 'a{"max_completion_tokens":64,"messages":[],"model":"m","stream":true}',
     }
     write("describe", bodies)
     changes = {"none": 0, "all": 15, "old_server": 47, "usage": 2, "limit": 4, "strip": 8}
-    for name in ("chat", "chat_all", "completions", "responses", "messages", "blank_metadata", "embeddings"):
+    for name in ("chat", "chat_all", "completions", "responses", "messages", "blank_metadata", "embeddings",
+                 "metadata_first", "limit_first"):
         body = bodies[name]
         write("rewrite", {f"{name}_{change}": (body[0] + chr(bits) + body[1:]).encode()
                           for change, bits in changes.items()})

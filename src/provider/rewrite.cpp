@@ -1,6 +1,7 @@
 // Changes spans of a request body and leaves every other byte as it came (wire.md §1.1, §3.1).
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -31,7 +32,9 @@ class Splicer {
 
     std::string apply(const Rewrite& rewrite) {
         plan(rewrite);
-        std::ranges::sort(edits_, {}, [](const Edit& e) { return e.at.begin; });
+        // What is only added comes before what is replaced at its place. No two spans are the same.
+        std::ranges::sort(edits_, {},
+                          [](const Edit& e) { return std::pair{e.at.begin, e.at.end}; });
         std::size_t size = body_.size();
         for (const Edit& edit : edits_) size += edit.text.size();
         std::string out;

@@ -117,12 +117,32 @@ TEST(Rewrite, WeirMetadataGoesAndTheRestStays) {
     EXPECT_EQ(chat(R"({"metadata":{"weir.a":"b"} , "model":"m"})", strip), R"({ "model":"m"})");
 }
 
+TEST(Rewrite, InsertsBeforeAFirstMemberThatGoesOrIsRenamed) {
+    Rewrite usage{
+        .model = {}, .inject_include_usage = true, .max_output = {}, .strip_weir_metadata = true};
+    EXPECT_EQ(
+        chat(R"({"metadata":{"weir.goal":"1"},"model":"gpt-4o-mini","messages":[],"stream":true})",
+             usage),
+        R"({"stream_options":{"include_usage":true},"model":"gpt-4o-mini","messages":[],"stream":true})");
+    EXPECT_EQ(chat(R"({"metadata":{"weir.goal":"1"},"model":"m"})",
+                   {.model = {}, .max_output = 812, .strip_weir_metadata = true}),
+              R"({"max_completion_tokens":812,"model":"m"})");
+    Quirks old;
+    old.max_completion_tokens = false;
+    EXPECT_EQ(
+        chat(R"({"max_completion_tokens":64,"messages":[],"model":"llama-3","stream":true})", usage,
+             old),
+        R"({"stream_options":{"include_usage":true},"max_tokens":64,"messages":[],"model":"llama-3","stream":true})");
+}
+
 // For every body and every set of changes: the result is the same JSON but for the keys named.
 TEST(Rewrite, ChangesOnlyWhatItNames) {
     const std::vector<std::string> bodies{
         R"({"model":"m","stream":true})",
         R"({"stream":true,"model":"m","metadata":{"weir.a":"1"}})",
         R"({"metadata":{"weir.a":"1","k":"v"},"model":"m","max_tokens":9})",
+        R"({"metadata":{"weir.a":"1"},"model":"m","stream":true})",
+        R"({"max_completion_tokens":64,"messages":[],"model":"m","stream":true})",
         R"({"messages":[{"role":"user","content":"\u00e9 \"model\": {max_tokens} \ud83d\ude00"}],"model":"m","max_completion_tokens":7,"stream":true,"stream_options":{"include_obfuscation":true}})",
         "{\n  \"temperature\" : 1.10 ,\n  \"model\"\t: \"m\",\n \"stream\" : true , "
         "\"stream_options\" : null,\"big\":12345678901234567890\n}",
