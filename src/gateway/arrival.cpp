@@ -32,30 +32,11 @@ struct FieldNames {
 // Never sent on (product.md §3.11): what belongs to this hop, to Weir, or to the client's own
 // network.
 constexpr FieldNames kKept{std::to_array<std::string_view>({
-    "host",
-    "content-length",
-    "expect",
-    "accept-encoding",
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-real-ip",
-    "via",
-    "baggage",
-    "traceparent",
-    "tracestate",
-    "content-encoding",
-    "upgrade",
-    "cf-connecting-ip",
-    "true-client-ip",
+    "host",          "content-length",   "expect",         "accept-encoding",
+    "authorization", "x-api-key",        "api-key",        "x-goog-api-key",
+    "cookie",        "forwarded",        "x-real-ip",      "via",
+    "baggage",       "traceparent",      "tracestate",     "content-encoding",
+    "upgrade",       "cf-connecting-ip", "true-client-ip",
 })};
 
 constexpr FieldNames kCredentials{
@@ -89,7 +70,8 @@ std::string_view without_bearer(std::string_view value) {
 
 bool is_kept(std::string_view name) {
     return codec::is_hop_by_hop(name) || has_prefix(name, "x-weir-") || kKept.contains(name) ||
-           has_prefix(name, "proxy-") || core::is_attribution_header(name);
+           has_prefix(name, "proxy-") || has_prefix(name, "x-forwarded-") ||
+           core::is_attribution_header(name);
 }
 
 void append_credential(std::string& out, const core::ProviderRecord& provider) {
