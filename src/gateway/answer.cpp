@@ -124,11 +124,10 @@ std::optional<provider::RefusalFigures> refusal_figures(const core::Verdict& ver
     provider::RefusalFigures figures;
     figures.budget = budget_name(policy, part.budget_id);
     figures.scope = part.instance;
-    if (part.unit == core::BudgetUnit::usd) {
-        figures.used = Money::from_pico(part.settled);
-        figures.held = Money::from_pico(part.others_held);
-        figures.amount = Money::from_pico(part.amount);
-    }
+    figures.unit = part.unit;
+    figures.used = quantity_text(part.unit, part.settled);
+    figures.held = quantity_text(part.unit, part.others_held);
+    figures.amount = quantity_text(part.unit, part.amount);
     figures.resets_at = resets_text(part.window);
     figures.what_to_do = figures.resets_at.empty()
                              ? "Ask the budget's owner to raise it."

@@ -77,6 +77,19 @@ TEST_F(Refusals, SpentIsFinalAndSaysTheFigures) {
     EXPECT_EQ(figures(1), before) << "a refusal changes no balance";
 }
 
+TEST_F(Refusals, ABudgetOfCallsSaysHowManyWereMade) {
+    company.policy.budgets = {key_budget(1, core::BudgetUnit::calls, 1)};
+    ASSERT_EQ(chat(chat_body()).status, 200);
+    auto answer = chat(chat_body());
+    EXPECT_EQ(answer.status, 402);
+    auto error = Json::parse(answer.body).at("error");
+    EXPECT_THAT(std::string(error.at("message")), HasSubstr("1 calls used and 0 held of 1."));
+    EXPECT_EQ(error.at("weir").at("unit"), "calls");
+    EXPECT_EQ(error.at("weir").at("used"), "1");
+    EXPECT_EQ(error.at("weir").at("held"), "0");
+    EXPECT_EQ(error.at("weir").at("amount"), "1");
+}
+
 TEST_F(Refusals, SpentInAnthropicsWords) {
     company.policy.budgets = {team_budget(1, "support", 100'000'000'000)};
     provider = [](const world::Received&) {

@@ -67,6 +67,14 @@ std::string_view openai_type(int status) {
 // ---- text
 // -----------------------------------------------------------------------------------------
 
+std::string quantities(const RefusalFigures& f) {
+    if (f.unit == core::BudgetUnit::usd) {
+        return fmt::format(": ${} used and ${} held of ${}.", f.used, f.held, f.amount);
+    }
+    return fmt::format(": {} {} used and {} held of {}.", f.used, core::budget_unit_name(f.unit),
+                       f.held, f.amount);
+}
+
 std::string text_for(const Error& error, const RefusalFigures* figures) {
     std::string text{error.message()};
     if (figures == nullptr) return text;
@@ -75,8 +83,7 @@ std::string text_for(const Error& error, const RefusalFigures* figures) {
         if (!figures->scope.empty()) {
             fmt::format_to(std::back_inserter(text), " ({})", figures->scope);
         }
-        fmt::format_to(std::back_inserter(text), ": ${} used and ${} held of ${}.",
-                       figures->used.to_usd(), figures->held.to_usd(), figures->amount.to_usd());
+        text.append(quantities(*figures));
     }
     if (!figures->resets_at.empty()) {
         fmt::format_to(std::back_inserter(text), " Resets at {}.", figures->resets_at);
@@ -97,6 +104,15 @@ std::string_view param_of(std::string_view message) {
 // ---- bodies
 // ---------------------------------------------------------------------------------------
 
+void write_quantities(JsonWriter& json, const RefusalFigures& f) {
+    if (f.unit == core::BudgetUnit::usd) {
+        json.field("used_usd", f.used).field("held_usd", f.held).field("amount_usd", f.amount);
+        return;
+    }
+    json.field("unit", core::budget_unit_name(f.unit));
+    json.field("used", f.used).field("held", f.held).field("amount", f.amount);
+}
+
 void write_weir(JsonWriter& json, const Error& error, std::string_view call_id,
                 const RefusalFigures* figures) {
     json.key("weir").begin_object();
@@ -104,9 +120,7 @@ void write_weir(JsonWriter& json, const Error& error, std::string_view call_id,
     json.field("call_id", call_id);
     if (figures != nullptr) {
         json.field("budget", figures->budget).field("scope", figures->scope);
-        json.key("used_usd").string(figures->used.to_usd());
-        json.key("held_usd").string(figures->held.to_usd());
-        json.key("amount_usd").string(figures->amount.to_usd());
+        write_quantities(json, *figures);
         json.key("resets_at");
         if (figures->resets_at.empty()) {
             json.null();

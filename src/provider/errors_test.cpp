@@ -26,9 +26,9 @@ RefusalFigures ticket() {
     RefusalFigures figures;
     figures.budget = "ticket";
     figures.scope = "trajectory t-1";
-    figures.used = *Money::parse_usd("1.98");
-    figures.held = *Money::parse_usd("0.01");
-    figures.amount = Money::from_usd(2);
+    figures.used = "1.98";
+    figures.held = "0.01";
+    figures.amount = "2.00";
     figures.resets_at = "2026-12-01T00:00:00Z";
     figures.what_to_do = "Ask your team to raise it.";
     return figures;
@@ -47,6 +47,27 @@ TEST(ErrorAnswer, AnExhaustedBudgetInOpenAisWords) {
         R"("used_usd":"1.98","held_usd":"0.01","amount_usd":"2.00","resets_at":"2026-12-01T00:00:00Z","what_to_do":"Ask your team to raise it."}}})");
     EXPECT_EQ(header(answer, "x-should-retry"), "false");
     EXPECT_EQ(header(answer, "retry-after"), "");
+}
+
+TEST(ErrorAnswer, ABudgetOfCallsCountsInCallsAndNotInDollars) {
+    RefusalFigures figures;
+    figures.budget = "ticket";
+    figures.unit = core::BudgetUnit::calls;
+    figures.used = "58";
+    figures.held = "2";
+    figures.amount = "60";
+    auto answer =
+        error_answer(Dialect::openai_chat, Error{ErrorCode::budget_busy}, "call_1", &figures);
+    json error = json::parse(answer.body)["error"];
+    EXPECT_TRUE(std::string(error["message"]).ends_with("ticket: 58 calls used and 2 held of 60."))
+        << error["message"];
+    EXPECT_EQ(error["weir"]["unit"], "calls");
+    EXPECT_EQ(error["weir"]["used"], "58");
+    EXPECT_EQ(error["weir"]["held"], "2");
+    EXPECT_EQ(error["weir"]["amount"], "60");
+    for (const char* name : {"used_usd", "held_usd", "amount_usd"}) {
+        EXPECT_FALSE(error["weir"].contains(name)) << name;
+    }
 }
 
 TEST(ErrorAnswer, AnExhaustedBudgetInAnthropicsWords) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/money.h"
+#include "core/budget.h"
 #include "core/call.h"
 #include "core/policy.h"
 #include "core/usage.h"
@@ -126,9 +126,11 @@ class SseRelay {
 struct RefusalFigures {
     std::string budget;
     std::string scope;
-    Money used;
-    Money held;
-    Money amount;
+    core::BudgetUnit unit = core::BudgetUnit::usd;
+    // Decimal figures in that unit, without its name: "1.98", "60".
+    std::string used;
+    std::string held;
+    std::string amount;
     std::string resets_at;  // RFC 3339, empty = never
     std::string what_to_do;
     std::int64_t retry_after_ms =
@@ -145,7 +147,8 @@ struct ErrorAnswer {
 // Shapes of wire.md §3.5 and product.md §3.4 (on /v1/messages an exhausted budget is 429
 // billing_error). `call_id` goes into the body's request id. `error.code` (OpenAI) and
 // `error.weir.code` (both) are the error table's name; `error.weir` holds the figures, for
-// machines.
+// machines: used_usd, held_usd and amount_usd of a budget in USD; of any other its unit, used, held
+// and amount.
 ErrorAnswer error_answer(core::Dialect dialect, const Error& error, std::string_view call_id,
                          const RefusalFigures* figures = nullptr);
 // The same as what ends a running stream so that the SDK raises. OpenAI's chat gets no [DONE] after
