@@ -76,15 +76,8 @@ const provider::KnownProvider* known_provider(std::string_view name) {
 
 // What is known of the name itself, before the file's own words.
 core::ProviderRecord provider_base(const std::string& name) {
-    core::ProviderRecord record;
+    auto record = provider::known_provider(name).value_or(core::ProviderRecord{});
     record.name = name;
-    if (const auto* known = known_provider(name)) {
-        record.vendor = known->vendor;
-        record.price_vendor = known->price_vendor;
-        record.auth = known->auth;
-        record.quirks = known->quirks;
-        (void)provider::set_base_url(record, known->base_url);  // our own table
-    }
     return record;
 }
 

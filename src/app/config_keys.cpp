@@ -39,7 +39,7 @@ const std::vector<ConfigKey>& config_keys() {
 
         {"providers.*", "key", "env:NAME | file:PATH", "the usual variable", "The provider's key."},
         {"providers.*", "url", "URL", "the vendor's own",
-         "Base URL, with the version: https://api.openai.com/v1"},
+         "Base URL, with the version: https://api.openai.com/v1. One that ends in `/.` has none."},
         {"providers.*", "vendor", "openai | anthropic | openai_compatible", "by name",
          "Which dialect it speaks."},
         {"providers.*", "prices", "name", "by name", "The vendor's name in the price book."},

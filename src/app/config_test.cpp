@@ -6,6 +6,7 @@
 #include <map>
 
 #include "app/commands.h"
+#include "provider/provider.h"
 
 namespace weir::app {
 namespace {
@@ -78,6 +79,33 @@ budgets:
     EXPECT_EQ(config->budgets[2].amount, Int128{2'500'000'000'000});
     EXPECT_TRUE(config->environments[0].lenient);
     EXPECT_FALSE(config->environments[1].lenient);
+}
+
+TEST(Config, AKnownProviderIsTheCataloguesOwn) {
+    auto any_key = [](const std::string&) {
+        return std::optional<std::string>{"sk-any"};
+    };
+    for (const auto& known : provider::known_providers()) {
+        auto config = parse_config("providers: { " + std::string(known.name) + ": {} }",
+                                   "weir.yaml", any_key);
+        ASSERT_TRUE(config) << config.error().message();
+        const auto& read = config->providers.at(0);
+        auto meant = provider::known_provider(known.name);
+        ASSERT_TRUE(meant);
+        EXPECT_EQ(read.name, meant->name);
+        EXPECT_EQ(read.host, meant->host);
+        EXPECT_EQ(read.port, meant->port);
+        EXPECT_EQ(read.path_prefix, meant->path_prefix) << known.name;
+        EXPECT_EQ(read.vendor, meant->vendor);
+        EXPECT_EQ(read.price_vendor, meant->price_vendor);
+    }
+}
+
+TEST(Config, AUrlMaySayTheRoot) {
+    auto config = parse_config("providers: { mine: { url: 'https://llm.example/.' } }", "weir.yaml",
+                               some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->providers.at(0).path_prefix, "");
 }
 
 TEST(Config, AnUnknownKeyIsNamedWithItsLineAndTheNearestOne) {

@@ -65,6 +65,7 @@ Quirks gemini_quirks() {
 }
 
 constexpr std::string_view kVersion = "/v1";
+constexpr std::string_view kRoot = "/.";  // RFC 3986 §5.2.4: the root itself
 
 }  // namespace
 
@@ -134,9 +135,15 @@ std::optional<core::ProviderRecord> known_provider(std::string_view name) {
 Result<> set_base_url(core::ProviderRecord& provider, std::string_view url) {
     auto base = codec::parse_base_url(url);
     if (!base) return std::unexpected(base.error());
+    bool was_at_root = !provider.host.empty() && provider.path_prefix.empty();
+    bool at_root = base->path == kRoot || (was_at_root && base->path.empty());
     provider.tls = base->tls();
     provider.host = base->host;
     provider.port = base->port;
+    if (at_root) {
+        provider.path_prefix.clear();
+        return {};
+    }
     provider.path_prefix = base->path;
     bool versioned = !base->path.empty();
     if (provider.vendor == Vendor::anthropic) versioned = base->path.ends_with(kVersion);

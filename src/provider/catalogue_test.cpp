@@ -43,9 +43,19 @@ TEST(Catalogue, BaseUrlsAreTakenAsPeopleWriteThem) {
     EXPECT_EQ(provider.path_prefix, "/anthropic/v1");
     ASSERT_TRUE(set_base_url(provider, "https://api.anthropic.com/v1"));
     EXPECT_EQ(provider.path_prefix, "/v1");
+    ASSERT_TRUE(set_base_url(provider, "https://gw.example/./"));
+    EXPECT_EQ(provider.path_prefix, "") << "the root, where no version is wanted";
     auto bad = set_base_url(provider, "api.openai.com");
     ASSERT_FALSE(bad);
     EXPECT_EQ(bad.error().code(), ErrorCode::config_invalid);
+}
+
+TEST(Catalogue, AProviderAtTheRootStaysThereUnderAnotherUrl) {
+    auto provider = known_provider("perplexity");
+    ASSERT_TRUE(set_base_url(*provider, "http://127.0.0.1:9000"));
+    EXPECT_EQ(provider->path_prefix, "");
+    ASSERT_TRUE(set_base_url(*provider, "http://127.0.0.1:9000/v1"));
+    EXPECT_EQ(provider->path_prefix, "/v1");
 }
 
 }  // namespace

@@ -171,9 +171,9 @@ struct KnownProvider {
 const std::vector<KnownProvider>& known_providers();
 // A record of that provider, without a key. nullopt: not a known name.
 std::optional<core::ProviderRecord> known_provider(std::string_view name);
-// Fills host, port, tls and path_prefix from a URL. Without a path the prefix is /v1; for
-// Anthropic, whose base URLs end before it, /v1 is added wherever it is missing. Errors:
-// config_invalid.
+// Fills host, port, tls and path_prefix from a URL. Without a path the prefix is /v1, unless the
+// record stood at the root already; for Anthropic, whose base URLs end before it, /v1 is added
+// wherever it is missing. The path "/." says the root: no prefix. Errors: config_invalid.
 Result<> set_base_url(core::ProviderRecord& provider, std::string_view url);
 
 }  // namespace weir::provider
