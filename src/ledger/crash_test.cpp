@@ -268,6 +268,22 @@ TEST_F(Damage, AFlippedByteInTheMiddleIsLoudAndNamesThePlace) {
     EXPECT_EQ(report->findings.at(0).offset, starts_[1]);
 }
 
+TEST_F(Damage, InOneFamilyDoesNotKeepTheOthersFromBeingRead) {
+    write("");
+    flip(file(), starts_[1] + kFrameHead + 2);
+    auto next = open_writer(small(dir_.path()), 2, 0);
+    JournalReader reader(dir_.path());
+    std::size_t seen = 0;
+    for (std::uint64_t call = 1; call <= 3; ++call) {
+        ASSERT_TRUE(call_of(*next, attempt_id(2, 0, call)));
+        auto read = reader.poll(100, [&](Record&&) { ++seen; });
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code(), ErrorCode::corrupt);
+        EXPECT_EQ(seen, 1 + 3 * call);
+    }
+    EXPECT_EQ(reader.cursors().at(0).offset, starts_[1]) << "it stands before the damage";
+}
+
 TEST_F(Damage, ADamagedFileIsNeverRetired) {
     write("");
     flip(file(), starts_[1] + kFrameHead + 2);

@@ -135,8 +135,8 @@ class JournalReader {
     void resume(const std::vector<Cursor>& cursors);
     // Calls `sink` for every whole record that is there now, at most `limit`; returns how many.
     // A torn tail of the newest segment of a family is the end, for now; a bad frame elsewhere is
-    // loud. Errors: corrupt (names file and offset), io. After an error the cursors stand before
-    // what could not be read.
+    // loud. Errors: corrupt (names file and offset), io; the first one, after the other families
+    // were read all the same. The cursors stand before what could not be read.
     Result<std::size_t> poll(std::size_t limit, const std::function<void(Record&&)>& sink);
     // Families in order of their names.
     std::vector<Cursor> cursors() const;

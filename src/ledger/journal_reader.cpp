@@ -213,18 +213,21 @@ Result<std::size_t> JournalReader::poll(std::size_t limit,
         return !std::ranges::binary_search(r.names, at) && !r.segment_after(at);
     });
     std::size_t count = 0;
+    // One damaged family does not keep the others out of the books.
+    std::optional<Error> first_error;
     auto it = r.families.upper_bound(r.resume_after);
     for (std::size_t turn = 0; turn < r.families.size() && count < limit; ++turn, ++it) {
         if (it == r.families.end()) it = r.families.begin();
         Family& family = it->second;
         while (count < limit) {
             auto step = r.step(family, sink);
-            if (!step) return std::unexpected(step.error());
-            if (*step == Step::end) break;
+            if (!step && !first_error) first_error = step.error();
+            if (!step || *step == Step::end) break;
             if (*step == Step::record) ++count;
         }
         r.resume_after = it->first;
     }
+    if (first_error) return std::unexpected(std::move(*first_error));
     return count;
 }
 
