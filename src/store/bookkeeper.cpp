@@ -47,7 +47,7 @@ Result<> Bookkeeper::rewind() {
     return {};
 }
 
-Result<std::size_t> Bookkeeper::fold_some(std::size_t limit) {
+Result<Bookkeeper::Folded> Bookkeeper::fold_once(std::size_t limit) {
     if (Result<> room = leave_watermark(options_); !room) {
         return std::unexpected(std::move(room).error());
     }
@@ -55,7 +55,7 @@ Result<std::size_t> Bookkeeper::fold_some(std::size_t limit) {
         if (Result<> done = rewind(); !done) return std::unexpected(std::move(done).error());
     }
     batch_.clear();
-    const Result<std::size_t> read = reader_.poll(
+    Result<std::size_t> read = reader_.poll(
         limit, [this](ledger::Record&& record) { batch_.push_back(std::move(record)); });
     // A bad frame in one segment must not keep the whole records before it, or in other segments,
     // out of the books.
@@ -66,17 +66,36 @@ Result<std::size_t> Bookkeeper::fold_some(std::size_t limit) {
         }
         must_rewind_ = false;
     }
-    if (!read) return std::unexpected(read.error());
-    return batch_.size();
+    Folded folded{.records = batch_.size(), .unreadable = {}};
+    if (!read) folded.unreadable = std::move(read).error();
+    return folded;
+}
+
+Result<std::size_t> Bookkeeper::fold_some(std::size_t limit) {
+    Result<Folded> folded = fold_once(limit);
+    if (!folded) return std::unexpected(std::move(folded).error());
+    if (folded->unreadable) return std::unexpected(std::move(*folded->unreadable));
+    return folded->records;
+}
+
+Result<bool> Bookkeeper::fold_transaction() {
+    Result<Folded> folded = fold_once(options_.records_a_transaction);
+    if (!folded) return std::unexpected(std::move(folded).error());
+    const bool more = folded->records >= options_.records_a_transaction;
+    // Told when the rest is read: it does not slow the families that are whole.
+    if (folded->unreadable && !more) return std::unexpected(std::move(*folded->unreadable));
+    return more;
 }
 
 Result<std::size_t> Bookkeeper::fold_all() {
     std::size_t total = 0;
     for (;;) {
-        Result<std::size_t> some = fold_some(options_.records_a_transaction);
-        if (!some) return some;
-        if (*some == 0) return total;
-        total += *some;
+        Result<Folded> folded = fold_once(options_.records_a_transaction);
+        if (!folded) return std::unexpected(std::move(folded).error());
+        total += folded->records;
+        if (folded->records >= options_.records_a_transaction) continue;
+        if (folded->unreadable) return std::unexpected(std::move(*folded->unreadable));
+        return total;
     }
 }
 

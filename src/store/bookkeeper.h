@@ -39,8 +39,11 @@ class Bookkeeper {
     // Errors: io (disk full or nearly so, busy), corrupt (a bad frame: whole records before it are
     // folded). Nothing is lost: the next call reads again from the last commit.
     Result<std::size_t> fold_some(std::size_t limit);
-    // Until nothing new is there.
+    // Everything that was in the journal when it was called, and ends under steady load too: a poll
+    // that found less than it asked for has been at the end of every family.
     Result<std::size_t> fold_all();
+    // One transaction of its share; true: more may be there at once.
+    Result<bool> fold_transaction();
 
     // Writes all commits through to the disk, and returns the place in the journal that a power cut
     // can no longer take back: segments behind it are not needed by this reader (ledger.md J6).
@@ -50,7 +53,12 @@ class Bookkeeper {
 
  private:
     Bookkeeper(BookkeeperOptions options, std::unique_ptr<Database> database, LedgerFold fold);
+    struct Folded {
+        std::size_t records = 0;
+        std::optional<Error> unreadable;  // of a family; the others were read all the same
+    };
     Result<> rewind();
+    Result<Folded> fold_once(std::size_t limit);
 
     BookkeeperOptions options_;
     std::unique_ptr<Database> database_;
@@ -84,7 +92,7 @@ class BookkeeperThread {
     using Task = std::function<void()>;
     void run();
     void publish();
-    void work(std::unique_lock<std::mutex>& lock);
+    bool work(std::unique_lock<std::mutex>& lock);
     void run_tasks(std::unique_lock<std::mutex>& lock);
     bool ask(Task task);
 

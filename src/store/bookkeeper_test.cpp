@@ -1,10 +1,14 @@
 #include "store/bookkeeper.h"
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "ledger/journal.h"
+#include "ledger/segment.h"
 #include "runtime/clock.h"
 #include "store/backlog.h"
 #include "store/recovery.h"
@@ -144,6 +148,70 @@ TEST(Bookkeeper, LockedDatabaseLosesNothing) {
         EXPECT_EQ(bookkeeper->fold_all().error().code(), ErrorCode::io);
     }
     EXPECT_EQ(bookkeeper->fold_all().value(), 3u);
+}
+
+// Flips a byte of the first frame's payload.
+void damage(const std::string& segment) {
+    std::fstream file{segment, std::ios::in | std::ios::out | std::ios::binary};
+    const auto at = static_cast<std::streamoff>(ledger::kHeaderBytes + ledger::kFrameHead + 2);
+    file.seekg(at);
+    const char byte = static_cast<char>(file.get() ^ 0x20);
+    file.seekp(at);
+    file.put(byte);
+}
+
+TEST(Bookkeeper, DamageInOneFamilyDoesNotKeepTheOthersOutOfTheBooks) {
+    Company company;
+    company.call(1);
+    damage(company.journal + "/1.0.1.wj");
+    auto other = company.open_writer(1, 1);
+    for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+        ASSERT_TRUE(other->append(end_of(attempt(seq, 1, 1, 1))));
+    }
+    auto bookkeeper = Bookkeeper::open(company.options()).value();
+    const auto folded = bookkeeper->fold_all();
+    ASSERT_FALSE(folded);
+    EXPECT_EQ(folded.error().code(), ErrorCode::corrupt);
+    EXPECT_EQ(bookkeeper->counters().records, 20);
+}
+
+TEST(Bookkeeper, FoldingAllEndsWhileCallsGoOn) {
+    Company company;
+    std::atomic<bool> stop{false};
+    std::atomic<bool> over{false};
+    std::thread road([&] {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+        for (std::uint64_t seq = 1; !stop && std::chrono::steady_clock::now() < until; ++seq) {
+            EXPECT_TRUE(company.writer->append(end_of(attempt(seq))));
+            std::this_thread::sleep_for(std::chrono::microseconds{50});
+        }
+        over = true;
+    });
+    BookkeeperOptions options = company.options();
+    options.records_a_transaction = 8'192;
+    auto bookkeeper = Bookkeeper::open(options).value();
+    while (bookkeeper->counters().records == 0) ASSERT_TRUE(bookkeeper->fold_all());
+    EXPECT_FALSE(over);
+    stop = true;
+    road.join();
+}
+
+TEST(BookkeeperThread, CheckpointWaitsForOneTransactionAndNotForTheBacklog) {
+    Company company;
+    constexpr std::int64_t kCalls = 2'000;
+    for (std::uint64_t seq = 1; seq <= kCalls; ++seq) {
+        ASSERT_TRUE(company.writer->append(end_of(attempt(seq))));
+    }
+    BookkeeperOptions options = company.options();
+    options.records_a_transaction = 1;
+    BookkeeperThread thread{Bookkeeper::open(options).value(), nullptr};
+    ASSERT_TRUE(thread.checkpoint());
+    EXPECT_LT(thread.counters().records, kCalls);
+    // Nor does it rest between transactions that were full: that would take 40 s.
+    const auto start = std::chrono::steady_clock::now();
+    thread.stop();
+    EXPECT_EQ(thread.counters().records, kCalls) << "a stop leaves nothing unread";
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds{20});
 }
 
 TEST(BookkeeperThread, FlushIsABarrierForWhatWasAppendedBefore) {

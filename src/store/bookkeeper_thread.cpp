@@ -84,24 +84,30 @@ void BookkeeperThread::publish() {
 void BookkeeperThread::run() {
     std::unique_lock lock{mutex_};
     for (;;) {
-        work(lock);
+        // Before the work: what was appended before stop() is folded.
+        const bool last = stopping_;
+        const bool more = work(lock);
         run_tasks(lock);
-        if (stopping_ && tasks_.empty()) return;
+        if (more) continue;
+        if (last && tasks_.empty()) return;
         wake_up_.wait_for(lock, failing_ ? kRetryPeriod : kPeriod,
                           [this] { return stopping_ || asked_ || !tasks_.empty(); });
         asked_ = false;
     }
 }
 
-// One round of folding, outside the lock.
-void BookkeeperThread::work(std::unique_lock<std::mutex>& lock) {
+// One transaction, outside the lock: whoever asks meanwhile waits for no more than that. True:
+// there is more to fold at once.
+bool BookkeeperThread::work(std::unique_lock<std::mutex>& lock) {
     const bool was_failing = failing_;
     lock.unlock();
-    const Result<std::size_t> folded = bookkeeper_->fold_all();
-    if (!folded && !was_failing && on_error_) on_error_(folded.error());
+    const Result<bool> more = bookkeeper_->fold_transaction();
+    if (!more && !was_failing && on_error_) on_error_(more.error());
     lock.lock();
-    failing_ = !folded;
+    // Only a round that reached the end says whether everything can be read.
+    if (!more.value_or(false)) failing_ = !more;
     counters_ = bookkeeper_->counters();
+    return more.value_or(false);
 }
 
 void BookkeeperThread::run_tasks(std::unique_lock<std::mutex>& lock) {
