@@ -151,8 +151,15 @@ class JournalReader {
 // that one of them has not reached is left out.
 std::vector<Cursor> lowest(const std::vector<std::vector<Cursor>>& readers);
 
-// Removes the segments that lie wholly before the cursors, and all of a family of an epoch before
-// `live_epoch` that was read to its end. The cursors must be durable, and so must be the open holds
+// The segments that lie wholly before the cursors, and all of a family of an epoch before
+// `live_epoch` that was read to its end. In the order in which they may go: whatever part of it a
+// kill leaves, a reader that resumes at the cursors finds a family without gaps. The cursor's own
+// segment goes last, or the later ones would stand without it. Errors: io, corrupt.
+Result<std::vector<SegmentName>> retirable(const std::string& directory,
+                                           const std::vector<Cursor>& cursors,
+                                           std::uint32_t live_epoch);
+
+// Removes them. The cursors must be durable, and so must be the open holds
 // of the removed segments (ledger.md J6). Returns how many files went. Errors: io, corrupt.
 Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
                            std::uint32_t live_epoch);

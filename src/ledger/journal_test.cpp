@@ -300,6 +300,38 @@ TEST(Retire, OnlyWhatAllReadersHavePassedGoes) {
     EXPECT_EQ(fast.cursors().size(), 1u);
 }
 
+// A dead family with earlier segments, and the spare that its killed process had preallocated.
+TEST(Retire, AKillBetweenTwoRemovalsLeavesWhatTheNextStartCanRead) {
+    ScratchDirectory dir;
+    {
+        auto old = open_writer(small(dir.path()), 1, 0);
+        for (std::uint64_t i = 1; i <= 100; ++i) ASSERT_TRUE(call(*old, attempt_id(1, 0, i)));
+    }
+    JournalReader reader(dir.path());
+    read_on(reader);
+    const std::vector<Cursor> cursors = reader.cursors();
+    for (std::uint32_t later : {1u, 2u}) {
+        Segment::Making making{.directory = dir.path(),
+                               .name = cursors.at(0).segment,
+                               .bytes = kSmall,
+                               .boot_id = current_boot_id(),
+                               .created = {},
+                               .disk = std::make_shared<Disk>()};
+        making.name.seq += later;
+        ASSERT_TRUE(Segment::make(making));
+    }
+    const auto order = retirable(dir.path(), cursors, 2).value();
+    ASSERT_EQ(order.size(), list_segments(dir.path())->size());
+    ASSERT_GT(order.size(), 4u);
+    for (const SegmentName& name : order) {
+        std::filesystem::remove(dir.path() + "/" + name.file_name());
+        JournalReader next_start(dir.path());
+        next_start.resume(cursors);
+        EXPECT_TRUE(read_on(next_start).empty());
+        EXPECT_TRUE(verify(dir.path())->is_sound());
+    }
+}
+
 TEST(Retire, AFamilyThatOneReaderHasNotReachedStays) {
     EXPECT_TRUE(lowest({{{{1, 0, 3}, 256}}, {}}).empty());
     std::vector<Cursor> least{{{1, 0, 2}, 900}};

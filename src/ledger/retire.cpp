@@ -55,37 +55,49 @@ std::vector<Cursor> lowest(const std::vector<std::vector<Cursor>>& readers) {
     return all;
 }
 
-Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
-                           std::uint32_t live_epoch) {
+Result<std::vector<SegmentName>> retirable(const std::string& directory,
+                                           const std::vector<Cursor>& cursors,
+                                           std::uint32_t live_epoch) {
     auto names = list_segments(directory);
     if (!names) return std::unexpected(names.error());
     std::vector<SegmentName> gone;
     for (const Cursor& cursor : cursors) {
+        std::vector<SegmentName> earlier;
         std::vector<SegmentName> later;
         bool here = false;
         for (const SegmentName& name : *names) {
             if (family_of(name) != family_of(cursor.segment)) continue;
-            if (name < cursor.segment) gone.push_back(name);
+            if (name < cursor.segment) earlier.push_back(name);
             if (name == cursor.segment) here = true;
             if (name > cursor.segment) later.push_back(name);
         }
-        if (!here || cursor.segment.epoch >= live_epoch) continue;
-        auto finished = is_read_to_its_end(directory, cursor, later);
-        if (!finished) return std::unexpected(finished.error());
-        if (!*finished) continue;
-        gone.push_back(cursor.segment);
-        gone.insert(gone.end(), later.begin(), later.end());
+        bool whole = here && cursor.segment.epoch < live_epoch;
+        if (whole) {
+            auto finished = is_read_to_its_end(directory, cursor, later);
+            if (!finished) return std::unexpected(finished.error());
+            whole = *finished;
+        }
+        if (whole) gone.insert(gone.end(), later.rbegin(), later.rend());
+        gone.insert(gone.end(), earlier.begin(), earlier.end());
+        if (whole) gone.push_back(cursor.segment);
     }
-    for (const SegmentName& name : gone) {
+    return gone;
+}
+
+Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
+                           std::uint32_t live_epoch) {
+    auto gone = retirable(directory, cursors, live_epoch);
+    if (!gone) return std::unexpected(gone.error());
+    for (const SegmentName& name : *gone) {
         std::string path = directory + "/" + name.file_name();
         if (::unlink(path.c_str()) != 0 && errno != ENOENT)
             return io_failure("remove", path, errno);
     }
-    if (!gone.empty()) {
+    if (!gone->empty()) {
         if (auto synced = sync_directory(directory); !synced)
             return std::unexpected(synced.error());
     }
-    return gone.size();
+    return gone->size();
 }
 
 }  // namespace weir::ledger
