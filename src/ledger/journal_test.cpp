@@ -1,5 +1,9 @@
 #include "ledger/journal.h"
 
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -229,6 +233,49 @@ TEST(Journal, AFailedSyncGivesTheSegmentUpAndStopsAdmitsUntilTheNextIsSynced) {
     auto report = verify(dir.path());
     ASSERT_TRUE(report);
     EXPECT_EQ(report->sealed, 1u);
+}
+
+// As Linux does: the write-back error goes to the first that syncs, and the second is told that all
+// is well.
+class OneErrorDisk final : public Disk {
+ public:
+    std::atomic<bool> failing{false};
+    std::atomic<int> entered{0};
+    std::atomic<bool> go_on{false};
+
+    int sync(int fd) override {
+        if (!failing) return Disk::sync(fd);
+        if (++entered > 1) return 0;
+        while (!go_on) std::this_thread::yield();
+        return EIO;
+    }
+};
+
+TEST(Journal, OfTwoThreadsThatSyncAtOnceNeitherIsToldThatAFailedSyncSucceeded) {
+    ScratchDirectory dir;
+    auto disk = std::make_shared<OneErrorDisk>();
+    JournalOptions options = small(dir.path());
+    options.disk = disk;
+    auto writer = open_writer(options);
+    ASSERT_TRUE(writer->append(plain_admit(attempt_id(1, 0, 1))));
+    disk->failing = true;
+    std::atomic<int> succeeded{0};
+    auto sync = [&] {
+        succeeded += writer->sync() ? 1 : 0;
+    };
+    std::thread keeper(sync);
+    while (disk->entered == 0) std::this_thread::yield();
+    std::thread worker(sync);
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    disk->go_on = true;
+    keeper.join();
+    worker.join();
+    EXPECT_EQ(succeeded, 0);
+    disk->failing = false;
+    writer.reset();
+    auto view = SegmentView::open(dir.path(), {1, 0, 1});
+    ASSERT_TRUE(view && *view);
+    EXPECT_EQ((*view)->synced(), kHeaderBytes) << "nothing is promised that may be lost";
 }
 
 TEST(Journal, AnIdleJournalIsNotSynced) {

@@ -97,22 +97,23 @@ bool Segment::is_synced() const {
 }
 
 Result<> Segment::sync(bool even_if_idle) {
+    // Linux tells a failed write-back to one of those who sync the file, and to the others that all
+    // is well: they go one after the other, and each looks at what became of the one before.
+    std::lock_guard one(syncing_);
+    if (has_failed()) return io_failure("sync", path_, EIO);
     std::uint64_t upto = published();
     auto synced = shared_word<std::uint64_t>(map_.data() + offsetof(SegmentHeader, synced));
-    std::uint64_t before = synced.load(std::memory_order_acquire);
-    if (before >= upto && !even_if_idle) return {};
+    if (synced.load(std::memory_order_acquire) >= upto && !even_if_idle) return {};
     if (int error = disk_->sync(file_.get()); error != 0) {
         failed_.store(true, std::memory_order_release);
         return io_failure("sync", path_, error);
     }
-    // Two threads may sync at once: the watermark never goes back.
-    while (before < upto &&
-           !synced.compare_exchange_weak(before, upto, std::memory_order_acq_rel)) {
-    }
+    synced.store(upto, std::memory_order_release);
     return {};
 }
 
 Result<ChainHead> Segment::seal(const ChainHead& previous) {
+    std::lock_guard one(syncing_);
     SegmentSeal seal;
     seal.previous_seq = previous.segment.seq;
     seal.previous = previous.digest;

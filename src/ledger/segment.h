@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,8 +72,8 @@ struct SegmentHeader {
 static_assert(sizeof(SegmentHeader) <= kHeaderBytes);
 static_assert(std::is_trivially_copyable_v<SegmentHeader>);
 
-// A segment being written. Thread: `put`, `end` and `free_bytes` the worker's; `sync` and `seal`
-// any one other (seal only after `end`).
+// A segment being written. Thread: `put`, `end` and `free_bytes` the worker's; `sync` any; `seal`
+// any one other (only after `end`).
 class Segment {
  public:
     struct Making {
@@ -118,6 +119,7 @@ class Segment {
     std::uint64_t position_ = kHeaderBytes;  // the worker's
     std::atomic<std::uint64_t> published_{kHeaderBytes};
     std::atomic<bool> failed_{false};
+    std::mutex syncing_;  // held over fdatasync; `put` and `end` do not take it
 };
 
 enum class FrameKind : std::uint8_t { record, end, mark, bad };
