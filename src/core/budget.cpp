@@ -295,8 +295,10 @@ void Budgets::seed(std::uint64_t budget_id, std::string_view instance, WindowSpa
                    Int128 settled, Int128 overrun) {
     BudgetCell* cell = impl_->cell_of(budget_id, instance, window);
     if (cell == nullptr) return;
-    cell->settled = settled;
-    cell->overrun = overrun;
+    // A budget that comes back has its old cell, in which calls may have settled that the books do
+    // not hold yet; the books hold what was spent while it was away.
+    cell->settled = std::max(cell->settled, settled);
+    cell->overrun = std::max(cell->overrun, overrun);
 }
 
 Result<Verdict> Budgets::reserve(const ReserveRequest& request) {

@@ -146,7 +146,8 @@ class Budgets {
     const std::vector<BudgetSpec>& specs() const;
 
     // Sets what the ledger knows of one instance; for start-up and for budgets made in mid-window.
-    // A window that has closed already is ignored, and so is an unknown budget.
+    // Of an instance that is known here already the larger figures count. A window that has closed
+    // already is ignored, and so is an unknown budget.
     void seed(std::uint64_t budget_id, std::string_view instance, WindowSpan window, Int128 settled,
               Int128 overrun);
 

@@ -385,6 +385,24 @@ TEST_F(BudgetsTest, start_up_goes_on_from_what_the_ledger_knows) {
     EXPECT_EQ(budgets_.figures(kNow).size(), 1u);
 }
 
+TEST_F(BudgetsTest, a_seed_forgets_nothing_that_settled_while_the_books_were_read) {
+    define({usd_budget(1, 10)});
+    const Verdict first = ask(team_, 4);
+    const Verdict second = ask(team_, 3);
+    settle(first, 4);
+    define({});
+    settle(second, 5);
+    // The books were read between the two.
+    define({usd_budget(1, 10)});
+    budgets_.seed(1, "", window_at(WindowKind::month, kNow), usd(4), 0);
+    EXPECT_EQ(only().settled, usd(9));
+    EXPECT_EQ(only().overrun, usd(2));
+    // And they may know of more: what was spent while the budget was away.
+    budgets_.seed(1, "", window_at(WindowKind::month, kNow), usd(12), usd(1));
+    EXPECT_EQ(only().settled, usd(12));
+    EXPECT_EQ(only().overrun, usd(2));
+}
+
 TEST_F(BudgetsTest, last_months_seed_does_not_weigh_on_this_month) {
     define({usd_budget(1, 10)});
     const WindowSpan november = window_at(WindowKind::month, kNow);
