@@ -255,6 +255,8 @@ Result<> Service::Impl::apply_config(Config next) {
     next.data_dir = config.data_dir;
     next.workers = config.workers;
     next.durability = config.durability;
+    // A budget that is new starts with what the books hold of its window.
+    if (auto flushed = books.bookkeeper->flush(); !flushed) return flushed;
     store::Change change{"configuration", treasury.now()};
     auto applied = books.directory->apply_config_budgets(next.budgets, change);
     if (!applied) return applied;

@@ -1,6 +1,8 @@
-// Which calls a budget counts, and against which of its instances. Internal to core/budget.
+// Which calls a budget counts, and against which of its instances: for core/budget, and for who
+// goes over the ledger by the million.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,10 +10,15 @@
 
 #include "core/attribution.h"
 #include "core/budget.h"
+#include "core/call.h"
 
 namespace weir::core {
 
 inline constexpr std::string_view kNoValue = "(none)";
+
+// Calls to these bill nothing: they are in the ledger, and count against no budget.
+inline constexpr std::array kEndpointsOutsideBudgets = {Endpoint::responses_input_tokens,
+                                                        Endpoint::count_tokens, Endpoint::models};
 
 // What of a call a budget may ask about.
 struct BudgetSubject {

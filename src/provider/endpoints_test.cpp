@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <string>
 
+#include "core/budget_match.h"
 #include "provider/provider.h"
 
 namespace weir::provider {
@@ -12,6 +14,11 @@ ErrorCode refusal(std::string_view method, std::string_view path) {
     auto match = match_endpoint(method, path);
     EXPECT_FALSE(match.has_value()) << method << " " << path;
     return match ? ErrorCode::internal : match.error().code();
+}
+
+bool is_outside_budgets(Endpoint endpoint) {
+    return std::ranges::find(core::kEndpointsOutsideBudgets, endpoint) !=
+           core::kEndpointsOutsideBudgets.end();
 }
 
 TEST(Endpoints, WhatCostsIsGoverned) {
@@ -33,6 +40,7 @@ TEST(Endpoints, WhatCostsIsGoverned) {
         ASSERT_TRUE(match) << c.path;
         EXPECT_EQ(match->endpoint, c.endpoint);
         EXPECT_EQ(match->fate, Fate::governed);
+        EXPECT_FALSE(is_outside_budgets(c.endpoint));
         EXPECT_EQ(match->upstream_path, c.upstream);
     }
 }
@@ -48,6 +56,8 @@ TEST(Endpoints, CountingAndListingAreFree) {
         ASSERT_TRUE(match) << path;
         EXPECT_EQ(match->fate, Fate::free);
         EXPECT_EQ(match->endpoint, endpoint);
+        // Who counts a past budget from the ledger must leave the same ones out.
+        EXPECT_TRUE(is_outside_budgets(endpoint));
     }
     EXPECT_EQ(match_endpoint("GET", "/v1/models/openai/gpt-6")->upstream_path,
               "/models/openai/gpt-6");

@@ -1,7 +1,6 @@
 #include "store/budget_rows.h"
 
 #include <algorithm>
-#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <xxhash.h>
 
@@ -79,65 +78,6 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
     return spec;
 }
 
-std::string sql_column(core::Dimension d) { return fmt::format("e.{}", core::dimension_name(d)); }
-
-// Parameters: 1, 2 the window in ns; then the values of the conditions in order.
-std::string count_sql(const core::BudgetSpec& spec) {
-    const std::string instance =
-        spec.by ? fmt::format("CASE WHEN {0}='' THEN '(none)' ELSE {0} END", sql_column(*spec.by))
-                : "''";
-    std::string sql = fmt::format(
-        "SELECT {} AS instance,"
-        "sum(e.charge_usd+coalesce(c.usd,0)),sum(e.charge_pico+coalesce(c.pico,0)),"
-        "sum(e.charge_tokens+coalesce(c.tokens,0)),sum(e.ordinal<=1) "
-        "FROM entries e LEFT JOIN (SELECT epoch,worker,seq,ordinal,sum(charge_usd) AS usd,"
-        "sum(charge_pico) AS pico,sum(tokens) AS tokens FROM corrections "
-        "GROUP BY epoch,worker,seq,ordinal) c USING (epoch,worker,seq,ordinal) "
-        "WHERE e.admitted_at>=?1 AND e.admitted_at<?2 AND e.state NOT IN ('open','released')",
-        instance);
-    int parameter = 3;
-    for (const core::BudgetCondition& condition : spec.where) {
-        sql += fmt::format(" AND CASE WHEN {0}='' THEN '(none)' ELSE {0} END IN (",
-                           sql_column(condition.dimension));
-        for (std::size_t i = 0; i < condition.any_of.size(); ++i) {
-            sql += fmt::format("{}?{}", i == 0 ? "" : ",", parameter++);
-        }
-        sql += ')';
-    }
-    return sql + " GROUP BY instance";
-}
-
-std::int64_t ns_of(std::int64_t seconds) {
-    constexpr std::int64_t kMax = INT64_MAX / 1'000'000'000;
-    return seconds > kMax ? INT64_MAX : seconds * 1'000'000'000;
-}
-
-struct Counted {
-    std::string instance;
-    Int128 amount = 0;
-};
-
-Result<std::vector<Counted>> count(Database& database, const core::BudgetSpec& spec,
-                                   core::WindowSpan window) {
-    Result<Statement> rows = database.prepare(count_sql(spec));
-    if (!rows) return std::unexpected(std::move(rows).error());
-    rows->bind(1, ns_of(window.start)).bind(2, ns_of(window.end));
-    int parameter = 3;
-    for (const core::BudgetCondition& condition : spec.where) {
-        for (const std::string& value : condition.any_of) rows->bind(parameter++, value);
-    }
-    std::vector<Counted> out;
-    for (;;) {
-        Result<bool> row = rows->step();
-        if (!row) return std::unexpected(std::move(row).error());
-        if (!*row) return out;
-        Int128 amount = rows->money(1).pico();
-        if (spec.unit == core::BudgetUnit::tokens) amount = rows->integer(3);
-        if (spec.unit == core::BudgetUnit::calls) amount = rows->integer(4);
-        out.push_back({rows->string(0), amount});
-    }
-}
-
 }  // namespace
 
 std::uint64_t budget_id_of(const core::BudgetSpec& spec) {
@@ -209,37 +149,6 @@ Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::str
     upsert->bind(10, std::int64_t{spec.observe}).bind(11, static_cast<std::int64_t>(spec.version));
     upsert->bind(12, origin).bind(13, at.ns);
     return upsert->run();
-}
-
-Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now) {
-    const core::WindowSpan window = core::window_at(spec.window, now);
-    Result<std::vector<Counted>> counted = count(database, spec, window);
-    if (!counted) return std::unexpected(std::move(counted).error());
-    Result<Statement> known = database.prepare(
-        "SELECT (SELECT settled FROM balances WHERE budget=?1 AND instance=?2 AND window_start=?3 "
-        "AND window_end=?4),(SELECT settled FROM budget_seeds WHERE budget=?1 AND instance=?2 AND "
-        "window_start=?3 AND window_end=?4)");
-    if (!known) return std::unexpected(std::move(known).error());
-    Result<Statement> upsert =
-        database.prepare("INSERT OR REPLACE INTO budget_seeds VALUES (?1,?2,?3,?4,?5)");
-    if (!upsert) return std::unexpected(std::move(upsert).error());
-    for (const Counted& instance : *counted) {
-        for (Statement* statement : {&*known, &*upsert}) {
-            statement->bind(1, static_cast<std::int64_t>(spec.id)).bind(2, instance.instance);
-            statement->bind(3, window.start).bind(4, window.end);
-        }
-        Result<bool> row = known->step();
-        if (!row) return std::unexpected(std::move(row).error());
-        const Int128 folded = known->int128(0);
-        const Int128 seeded = known->int128(1);
-        known->reset();
-        // Sums of what cannot be negative: where the entries say less, corrections were at work.
-        if (instance.amount <= folded + seeded) continue;
-        std::string text;
-        upsert->bind_int128(5, instance.amount - folded, text);
-        if (Result<> done = upsert->run(); !done) return done;
-    }
-    return {};
 }
 
 }  // namespace weir::store

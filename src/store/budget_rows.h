@@ -19,7 +19,9 @@ Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::str
                       UnixTime at);
 
 // Brings the balances of the window that is open at `now` up to what the entries say, where they
-// say more (ledger.md W3). Calls in flight are not counted. Inside the caller's transaction.
+// say more (ledger.md W3): what the budget would have counted, had it been there. A call in flight
+// counts at its bound, and stays at it: it holds nothing of this budget that its end could settle.
+// Inside the caller's transaction, with the books level with the journal.
 Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now);
 
 }  // namespace weir::store

@@ -97,12 +97,12 @@ class Directory {
     // Creates or changes the budget of that name; returns it with its id and version. The id
     // follows from name, conditions, `by`, unit and window: the same budget made again finds its
     // balances, and one that counts something else is another budget, which starts with what the
-    // ledger knows of its present window (ledger.md W3, W4). Calls in flight at that moment do not
-    // count in it. Let the bookkeeper flush first. `origin`: "config" or "api".
+    // ledger knows of its present window (ledger.md W3, W4), calls in flight at their bounds. Let
+    // the bookkeeper flush first. `origin`: "config" or "api".
     Result<core::BudgetSpec> put_budget(const core::BudgetSpec& spec, std::string_view origin,
                                         const Change& change);
     Result<> remove_budget(std::string_view name, const Change& change);
-    // The budgets of the configuration, whole: others of that origin are removed.
+    // The budgets of the configuration, whole: others of that origin are removed. Flush first, too.
     Result<> apply_config_budgets(const std::vector<core::BudgetSpec>& specs, const Change& change);
     Result<std::vector<core::BudgetSpec>> budgets();
 

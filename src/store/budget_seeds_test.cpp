@@ -1,0 +1,220 @@
+// A budget that is made in mid-window starts with what it would have counted, had it been there.
+#include <gtest/gtest.h>
+#include <map>
+
+#include "store/directory.h"
+#include "store/ledger_fold.h"
+#include "store/recovery.h"
+#include "store/schema.h"
+#include "store/store_fixture.h"
+
+namespace weir::store {
+namespace {
+
+using core::BudgetUnit;
+using core::Dimension;
+using ledger::EndState;
+
+core::Digest no_digest(std::string_view /*text*/) { return {}; }
+
+using Figures = std::map<std::string, std::string>;  // by instance, without zeros
+
+struct Ledger {
+    ScratchDirectory scratch;
+    SeededRng rng{4};
+    std::unique_ptr<Directory> directory =
+        Directory::open(scratch.file("weir.db"), no_digest, rng).value();
+    Database database = open_store(scratch.file("weir.db")).value();
+    LedgerFold fold = LedgerFold::open(database).value();
+    Change change{"ada", UnixTime::from_seconds(kNoon + 3'600)};
+
+    void write(const std::vector<ledger::Record>& records) { ASSERT_TRUE(fold.fold(records, {})); }
+    Figures seeded(const core::BudgetSpec& spec) {
+        const std::uint64_t id = directory->put_budget(spec, "api", change).value().id;
+        Figures out;
+        for (const Balance& b : load_balances(database, change.at).value()) {
+            if (b.budget_id == id && b.settled != 0) out[b.instance] = to_string(b.settled);
+        }
+        return out;
+    }
+};
+
+core::BudgetSpec budget(BudgetUnit unit, std::vector<core::BudgetCondition> where = {},
+                        std::optional<Dimension> by = {}) {
+    core::BudgetSpec spec;
+    spec.name = "late";
+    spec.unit = unit;
+    spec.where = std::move(where);
+    spec.by = by;
+    spec.amount = Money::from_usd(1'000'000).pico();
+    spec.blocking = core::Blocking::never;
+    return spec;
+}
+
+void set(ledger::AttemptHead& head, Dimension d, std::string value) {
+    head.attribution.values[static_cast<std::size_t>(d)] = std::move(value);
+}
+
+TEST(BudgetSeed, TakesGlobsAndMissingValuesAsTheRoadDoes) {
+    Ledger ledger;
+    ledger.write({end_of(attempt(1)), end_of(attempt(2))});
+    const Figures both = {{"", "840"}};
+    const auto tokens = [&](Dimension d, std::vector<std::string> any_of) {
+        return ledger.seeded(budget(BudgetUnit::tokens, {{d, std::move(any_of)}}));
+    };
+    EXPECT_EQ(tokens(Dimension::model, {"claude-*", "gpt-*"}), both);
+    EXPECT_EQ(tokens(Dimension::model, {"gpt"}), Figures{});
+    EXPECT_EQ(tokens(Dimension::task_type, {"*"}), Figures{});
+    EXPECT_EQ(tokens(Dimension::task_type, {"(none)"}), both);
+}
+
+TEST(BudgetSeed, NamesTrajectoriesAsTheRoadDoes) {
+    Ledger ledger;
+    ledger.write({end_of(attempt(1)), end_of(attempt(3))});
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens, {}, Dimension::trajectory)),
+              (Figures{{"research/ticket 1", "420"}, {"support/ticket 3", "420"}}));
+}
+
+TEST(BudgetSeed, CallInFlightCountsAtItsBoundUnlessItHoldsTheBudgetItself) {
+    Ledger ledger;
+    ledger.write({admit_of(attempt(1)), dispatched_of(attempt(2)), end_of(attempt(3))});
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens)), (Figures{{"", "2344"}}));
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::calls)), (Figures{{"", "2"}}));
+    const core::BudgetSpec usd = budget(BudgetUnit::usd);
+    const std::uint64_t id = ledger.directory->put_budget(usd, "api", ledger.change).value().id;
+    ASSERT_TRUE(ledger.directory->remove_budget("late", ledger.change));
+    ledger::AdmitRecord own = admit_of(attempt(4));
+    own.parts[0].budget_id = id;
+    ledger.write({own});
+    EXPECT_EQ(ledger.seeded(usd), (Figures{{"", "2900000000"}}));
+}
+
+TEST(BudgetSeed, CountsEachClientCallOnceAndNoneThatBillsNothing) {
+    Ledger ledger;
+    ledger::EndRecord listed = end_of(attempt(9));
+    listed.head.endpoint = core::Endpoint::models;
+    ledger.write({
+        end_of(attempt(1, 1), EndState::released),
+        end_of(attempt(1, 2)),  // tried again
+        end_of(attempt(2, 1), EndState::unknown),
+        end_of(attempt(2, 2)),                      // both may be billed
+        end_of(attempt(3, 1), EndState::released),  // never sent
+        listed,
+    });
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::calls)), (Figures{{"", "2"}}));
+}
+
+TEST(BudgetSeed, HoldsCorrectionsOfWhatWasReleasedToo) {
+    Ledger ledger;
+    ledger.write({end_of(attempt(1)), correction_of(attempt(1), -100),
+                  end_of(attempt(2), EndState::released), correction_of(attempt(2), 70)});
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::usd)), (Figures{{"", "899999970"}}));
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens)), (Figures{{"", "420"}}));
+}
+
+// ---- the same calls, counted live and seeded --------------------------------------------------
+
+constexpr Dimension kAsked[] = {Dimension::team, Dimension::application, Dimension::trajectory,
+                                Dimension::goal, Dimension::provider,    Dimension::model};
+
+struct Tried {
+    ledger::AdmitRecord admit;
+    std::optional<ledger::EndRecord> end;
+    bool first = false;
+};
+
+std::vector<Tried> random_calls(SeededRng& rng) {
+    constexpr EndState kStates[] = {EndState::settled, EndState::unknown, EndState::released};
+    std::vector<Tried> out;
+    for (std::uint64_t seq = 1; seq <= 300; ++seq) {
+        ledger::AdmitRecord admit = admit_of(attempt(seq));
+        admit.parts.clear();
+        for (const Dimension d : kAsked) {
+            constexpr std::string_view kValues[] = {"", "a", "ab", "abc", "b"};
+            set(admit.head, d, std::string{kValues[rng.below(5)]});
+        }
+        bool counted = false;
+        for (std::uint16_t ordinal = 1; ordinal <= 3; ++ordinal) {
+            admit.head.id.ordinal = ordinal;
+            admit.head.provider = rng.below(2) == 0 ? "openai" : "anthropic";
+            admit.head.model = rng.below(2) == 0 ? "ab" : "bc";
+            Tried& tried = out.emplace_back(Tried{admit, {}, !counted});
+            if (rng.below(10) == 0) break;  // in flight
+            const EndState state = kStates[rng.below(3)];
+            ledger::EndRecord end = end_of(admit.head.id, state);
+            end.head = admit.head;
+            end.parts.clear();
+            if (state != EndState::released) {
+                end.charge = Money::from_pico(static_cast<std::int64_t>(rng.below(3'000'000'000)));
+                counted = true;
+            }
+            tried.end = std::move(end);
+            if (state == EndState::settled) break;
+        }
+    }
+    return out;
+}
+
+core::BudgetSpec random_budget(SeededRng& rng) {
+    constexpr BudgetUnit kUnits[] = {BudgetUnit::usd, BudgetUnit::tokens, BudgetUnit::calls};
+    constexpr std::string_view kPatterns[] = {"a", "ab", "a*", "*b", "*", "(none)", "openai"};
+    std::vector<core::BudgetCondition> where;
+    for (auto n = rng.below(3); n > 0; --n) {
+        core::BudgetCondition condition{kAsked[rng.below(6)], {}};
+        for (auto values = 1 + rng.below(2); values > 0; --values) {
+            condition.any_of.emplace_back(kPatterns[rng.below(7)]);
+        }
+        where.push_back(std::move(condition));
+    }
+    std::optional<Dimension> by;
+    if (rng.below(3) != 0) by = kAsked[rng.below(6)];
+    return budget(kUnits[rng.below(3)], std::move(where), by);
+}
+
+// What is settled, and held by calls in flight.
+Figures counted_live(core::BudgetSpec spec, const std::vector<Tried>& calls) {
+    spec.id = 1;
+    core::Budgets budgets;
+    budgets.define({spec});
+    for (const Tried& tried : calls) {
+        const ledger::AttemptHead& head = tried.admit.head;
+        core::ReserveRequest request{.attribution = &head.attribution,
+                                     .provider = head.provider,
+                                     .model = head.model,
+                                     .usd_bound = tried.admit.bound,
+                                     .token_bound = 1'924,
+                                     .first_attempt = tried.first,
+                                     .now = head.admitted_at};
+        const core::Verdict verdict = budgets.reserve(request).value();
+        if (!tried.end) continue;
+        if (tried.end->state == EndState::released) {
+            budgets.release(verdict.parts);
+        } else {
+            budgets.settle(verdict.parts, {tried.end->charge, tried.end->charge_tokens});
+        }
+    }
+    Figures out;
+    for (const core::InstanceFigures& f : budgets.figures(UnixTime::from_seconds(kNoon + 3'600))) {
+        if (f.settled + f.held != 0) out[f.instance] = to_string(f.settled + f.held);
+    }
+    return out;
+}
+
+TEST(BudgetSeed, IsWhatABudgetThatWasThereWouldHaveCounted) {
+    Ledger ledger;
+    SeededRng rng{11};
+    const std::vector<Tried> calls = random_calls(rng);
+    std::vector<ledger::Record> records;
+    for (const Tried& tried : calls) {
+        records.emplace_back(tried.admit);
+        if (tried.end) records.emplace_back(*tried.end);
+    }
+    ledger.write(records);
+    for (int round = 0; round < 60; ++round) {
+        const core::BudgetSpec spec = random_budget(rng);
+        EXPECT_EQ(ledger.seeded(spec), counted_live(spec, calls)) << round;
+    }
+}
+
+}  // namespace
+}  // namespace weir::store
