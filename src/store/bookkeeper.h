@@ -68,7 +68,7 @@ class Bookkeeper {
     bool must_rewind_ = true;
 };
 
-// Folds in the background: every 20 ms, and at once when asked. Thread: any may call; the
+// Folds in the background: four times a second, and at once when asked. Thread: any may call; the
 // destructor stops and joins.
 class BookkeeperThread {
  public:

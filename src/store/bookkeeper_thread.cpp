@@ -6,7 +6,9 @@
 namespace weir::store {
 namespace {
 
-constexpr auto kPeriod = std::chrono::milliseconds{20};
+// Most calls begin and end within one period, and are one insert; whoever asks is shown what is
+// new at once, by flush().
+constexpr auto kPeriod = std::chrono::milliseconds{250};
 // After a failure: soon enough to be back quickly, seldom enough not to add to the trouble.
 constexpr auto kRetryPeriod = std::chrono::milliseconds{500};
 
