@@ -83,8 +83,9 @@ struct CallShape {
     bool forced_tool = false;           // tool_choice forces a call: a cut answer is useless
     bool audio_input = false;
     bool audio_output = false;
-    std::string speed;  // Anthropic: fast
-    std::string geo;    // Anthropic: inference_geo
+    bool web_search = false;  // chat: web_search_options, a fee that no usage tells
+    std::string speed;        // Anthropic: fast
+    std::string geo;          // Anthropic: inference_geo
 
     // What rewriting needs.
     Span model_value;                             // with its quotes

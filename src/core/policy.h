@@ -60,6 +60,7 @@ struct Quirks {
     bool max_completion_tokens = true;  // false: the server knows max_tokens only
     bool usage_on_finish_chunk = false;
     bool reasoning_outside_output = false;  // xAI chat
+    bool search_in_call_fee = false;        // Perplexity: every call searches, and has one fee
     bool stops_billing_on_close = false;    // proven to stop when the connection closes
     bool honours_max_output = true;
 };

@@ -60,7 +60,8 @@ Result<> check_shape(const PriceRow& row, const CallShape& shape) {
     if (shape.has(Unbounded::server_tool) &&
         (shape.server_tool_uses <= 0 || shape.server_tools_undeclared)) {
         return unsupported(row, "a tool that the provider runs has no limit",
-                           "declare `max_uses` for each such tool (`max_tool_calls` on Responses)");
+                           "declare `max_uses` for each such tool (`max_tool_calls` on Responses), "
+                           "or leave it out");
     }
     bool needs_window = shape.has(Unbounded::reference) || shape.has(Unbounded::remote_media) ||
                         shape.has(Unbounded::document) || shape.has(Unbounded::server_tool);

@@ -40,6 +40,22 @@ bool names_no_maximum(const core::CallShape& shape) {
             shape.endpoint != core::Endpoint::embeddings);
 }
 
+// The call's shape as this target takes it; a copy only where that differs.
+const core::CallShape& shape_at(const PreparedCall& call, const core::Target& target,
+                                core::CallShape& storage) {
+    bool unlimited = call.shape.max_output && names_no_maximum(call.shape);
+    bool searches = target.model_changed && provider::searches_by_itself(target.model) &&
+                    call.shape.endpoint == core::Endpoint::chat_completions;
+    if (!unlimited && !searches) return call.shape;
+    storage = call.shape;
+    if (unlimited) storage.max_output.reset();
+    if (searches) {
+        storage.mark(core::Unbounded::server_tool);
+        storage.server_tools_undeclared = true;
+    }
+    return storage;
+}
+
 Result<core::Quote> quote_shape(const PreparedCall& call, const core::CallShape& shape,
                                 const core::PriceRow& row) {
     core::BoundInput in;
@@ -98,23 +114,18 @@ Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target
     out.outside_usd = call.arrival.own_credential || target.provider->free;
     core::PriceRow provisional;
     const core::PriceRow& row = row_for(target, provisional);
-    core::CallShape without;
-    const core::CallShape* shape = &call.shape;
-    if (call.shape.max_output && names_no_maximum(call.shape)) {
-        without = call.shape;
-        without.max_output.reset();
-        shape = &without;
-    }
-    auto quoted = quote_shape(call, *shape, row);
+    core::CallShape storage;
+    const core::CallShape& shape = shape_at(call, target, storage);
+    auto quoted = quote_shape(call, shape, row);
     if (quoted) {
         out.quote = std::move(*quoted);
     } else if (quoted.error().code() == ErrorCode::unsupported_parameter) {
         out.no_usd = out.no_tokens = quoted.error();
-        out.quote = estimate(call, *shape, row);
+        out.quote = estimate(call, shape, row);
     } else {
         return std::unexpected(quoted.error());
     }
-    if (!target.provider->quirks.honours_max_output && takes_a_maximum(shape->endpoint)) {
+    if (!target.provider->quirks.honours_max_output && takes_a_maximum(shape.endpoint)) {
         out.no_usd = out.no_tokens = no_limiter(target);
     }
     if (target.price == nullptr) out.no_usd = no_price(target);

@@ -54,6 +54,16 @@ TEST_F(Bounds, WhereTheCatalogueKnowsNoMaximumTheDefaultIsSent) {
     EXPECT_THAT(sent(), HasSubstr(R"("max_completion_tokens":2000)"));
 }
 
+TEST_F(Bounds, ARouteToAModelThatSearchesByItselfIsRefusedUnderABlockingBudget) {
+    company.policy.routes["news"] = {{"openai", "sim-small-search-preview"}};
+    EXPECT_EQ(chat(chat_body(R"(,"max_tokens":10)", "news")).status, 200) << "no budget minds";
+    company.policy.budgets = {team_budget(1, "support", kDollar)};
+    weir.reset();
+    world::Answer answer = chat(chat_body(R"(,"max_tokens":10)", "news"));
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_THAT(answer.body, HasSubstr("has no limit"));
+}
+
 TEST_F(Bounds, AMaximumBeyondTheModelsIsLoweredToWhatWasHeld) {
     company.policy.budgets = {team_budget(1, "support", kDollar)};
     world::Answer answer = chat(chat_body(R"(,"max_completion_tokens":9000000000000)"));

@@ -51,6 +51,7 @@ Quirks max_tokens_quirks() {
 
 Quirks perplexity_quirks() {
     Quirks q;
+    q.search_in_call_fee = true;
     q.stream_options = false;         // [K]; usage stands on every chunk anyway
     q.max_completion_tokens = false;  // [K]
     q.usage_on_finish_chunk = true;

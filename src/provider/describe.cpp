@@ -206,7 +206,7 @@ constexpr std::array kKeys{
     KeyRow{"models", mark_if_set<Unbounded::other_model>},
     KeyRow{"route", mark_if_set<Unbounded::other_model>},
     KeyRow{"plugins", mark_search},
-    KeyRow{"web_search_options", mark_search},
+    KeyRow{"web_search_options", read_web_search},
     KeyRow{"search_parameters", mark_search},
     KeyRow{"enable_search", mark_search},
     KeyRow{"mcp_servers", mark_search},
@@ -271,6 +271,7 @@ Result<> conclude(BodyReader& r, Endpoint endpoint) {
     if (shape.model_value.empty()) {
         return fail(ErrorCode::invalid_parameter, "`model` is missing: name the model to call.");
     }
+    if (is_chat(r) && searches_by_itself(shape.model)) mark_undeclared_tool(r);
     shape.inputs = r.prompts;
     if (is_chat(r) || is_completions(r)) {
         std::int64_t each = std::max(r.n.value_or(1), r.best_of.value_or(1));

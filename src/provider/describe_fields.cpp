@@ -64,11 +64,14 @@ bool is_set(BodyReader& r) {
 }
 
 Result<> mark_search(BodyReader& r) {
-    if (is_set(r)) {
-        r.shape.mark(Unbounded::server_tool);
-        r.shape.server_tools_undeclared = true;
-        r.undeclared_mcp = true;  // max_tool_calls does not speak of it
-    }
+    if (is_set(r)) mark_undeclared_tool(r);
+    return {};
+}
+
+Result<> read_web_search(BodyReader& r) {
+    if (!is_set(r)) return {};
+    mark_undeclared_tool(r);
+    r.shape.web_search = r.dialect == core::Dialect::openai_chat;
     return {};
 }
 

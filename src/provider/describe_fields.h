@@ -13,6 +13,7 @@ Result<> read_input(BodyReader& r);
 Result<> read_prediction(BodyReader& r);
 // A search, plug-in or server of the provider's, without a declared number of uses.
 Result<> mark_search(BodyReader& r);
+Result<> read_web_search(BodyReader& r);
 Result<> read_context_management(BodyReader& r);
 Result<> read_service_tier(BodyReader& r);
 Result<> read_speed(BodyReader& r);

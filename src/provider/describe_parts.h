@@ -81,6 +81,9 @@ Result<> read_content(BodyReader& reader);
 // Reads `tools`. Errors: ambiguous_json, invalid_parameter.
 Result<> read_tools(BodyReader& reader);
 
+// A tool of the provider's that runs without a declared number of uses.
+void mark_undeclared_tool(BodyReader& reader);
+
 // Reads a cache_control object.
 void read_cache_mark(BodyReader& reader);
 

@@ -269,8 +269,23 @@ TEST(Describe, ToolsThatTheProviderRunsAreCountedByTheirDeclaredUses) {
     shape = responses(R"("tools":[{"type":"mcp","server_url":"x"}],"max_tool_calls":4)");
     EXPECT_TRUE(shape.server_tools_undeclared);
     EXPECT_TRUE(chat(R"("web_search_options":{})").server_tools_undeclared);
+    EXPECT_TRUE(chat(R"("web_search_options":{})").web_search);
+    EXPECT_FALSE(chat(R"("web_search_options":null)").web_search);
+    EXPECT_FALSE(chat(R"("plugins":[{"id":"web"}])").web_search);
     EXPECT_TRUE(messages(R"("mcp_servers":[{"url":"x"}])").has(Unbounded::server_tool));
     EXPECT_EQ(messages(R"("mcp_servers":[])").unbounded, 0);
+}
+
+TEST(Describe, AModelThatSearchesByItselfIsAServerToolWithoutALimit) {
+    for (const char* model : {"gpt-4o-search-preview", "openai/gpt-4o-mini-search-preview",
+                              "gpt-4o-search-preview-2025-03-11"}) {
+        auto shape = describe(Endpoint::chat_completions,
+                              R"({"model":")" + std::string(model) + R"(","messages":[]})");
+        ASSERT_TRUE(shape) << model;
+        EXPECT_TRUE(shape->has(Unbounded::server_tool)) << model;
+        EXPECT_TRUE(shape->server_tools_undeclared) << model;
+    }
+    EXPECT_EQ(chat("").unbounded, 0);
 }
 
 TEST(Describe, AnUnknownToolIsNeverHarmless) {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "provider/describe_parts.h"
+#include "provider/provider.h"
 
 namespace weir::provider {
 namespace {
@@ -197,6 +198,14 @@ class ToolReader {
 };
 
 }  // namespace
+
+void mark_undeclared_tool(BodyReader& reader) {
+    reader.shape.mark(Unbounded::server_tool);
+    reader.shape.server_tools_undeclared = true;
+    reader.undeclared_mcp = true;  // max_tool_calls does not speak of it
+}
+
+bool searches_by_itself(std::string_view model) { return model.contains("-search-preview"); }
 
 Result<> read_tools(BodyReader& reader) { return ToolReader{reader}.list(); }
 

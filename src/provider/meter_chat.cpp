@@ -20,8 +20,10 @@ class ChatMeter final : public Meter {
     ChatMeter(core::Endpoint endpoint, const core::Quirks& quirks, const core::CallShape& shape)
         : quirks_(quirks),
           choices_(std::max<std::int64_t>(1, shape.choices)),
+          asked_model_searches_(searches_by_itself(shape.model)),
           legacy_(endpoint == core::Endpoint::completions),
-          embeddings_(endpoint == core::Endpoint::embeddings) {}
+          embeddings_(endpoint == core::Endpoint::embeddings),
+          searched_(shape.web_search) {}
 
     void on_event(std::string_view name, std::string_view data) override;
     void on_body(std::string_view body) override;
@@ -40,11 +42,15 @@ class ChatMeter final : public Meter {
     bool parse(std::string_view data, bool is_body);
     void read_choices(json::value value, bool is_body, bool& empty, bool& finished);
     void count_text(json::value value);
+    // Counts the generated text of the JSON value at `at`, and looks there for a search's sources.
+    void see_text(std::string_view text, std::size_t at, std::size_t& end);
+    bool searched() const;
     void take_usage(const OpenAiUsage& usage, bool final_one);
     void take_error(json::value value);
 
     core::Quirks quirks_;
     std::int64_t choices_;
+    bool asked_model_searches_;
     bool legacy_;  // text stands beside the choice's index, not in a delta
     bool embeddings_;
 
@@ -64,6 +70,7 @@ class ChatMeter final : public Meter {
     bool inconsistent_ = false;
     bool ended_ = false;
     bool failed_ = false;
+    bool searched_;  // asked for, or seen by its sources
 };
 
 // One pass over the bytes. A chunk's JSON is parsed only if it has usage that is not null, or an
@@ -99,7 +106,7 @@ ChatMeter::Parts ChatMeter::scan(std::string_view data) {
             default: {
                 const std::size_t value = value_after_key(data, begin, legacy_ ? "text" : "delta");
                 if (value == kNotFound) break;
-                text_bytes_ += text_bytes(data, value, at);
+                see_text(data, value, at);
                 at = std::max(at, begin + 1);
                 break;
             }
@@ -139,7 +146,19 @@ void ChatMeter::count_text(json::value value) {
     const std::string_view raw = value.raw_json_token();
     const auto at = static_cast<std::size_t>(raw.data() - reader_.text().data());
     std::size_t end = 0;
-    text_bytes_ += text_bytes(reader_.text(), at, end);
+    see_text(reader_.text(), at, end);
+}
+
+void ChatMeter::see_text(std::string_view text, std::size_t at, std::size_t& end) {
+    text_bytes_ += text_bytes(text, at, end);
+    searched_ = searched_ || has_key(text.substr(at, end - at), "url_citation");
+}
+
+// Usage does not tell of a search, whose fee is one for the call (wire.md §1.1).
+bool ChatMeter::searched() const {
+    if (legacy_ || embeddings_ || quirks_.search_in_call_fee) return false;
+    if (!measured_ && text_bytes_ == 0) return false;
+    return searched_ || (model_.empty() ? asked_model_searches_ : searches_by_itself(model_));
 }
 
 void ChatMeter::take_error(json::value value) {
@@ -218,6 +237,10 @@ core::Usage ChatMeter::usage() const {
     if (!measured_ && failed_ && text_bytes_ == 0 &&
         billing_of_names(error_) == Billing::unbilled) {
         return usage;  // none
+    }
+    if (searched()) {
+        usage.unit(core::UnitKind::web_search) = 1;
+        usage.note(core::UsageNote::search_count_inferred);
     }
     core::UsageLine& line = usage.lines.emplace_back();
     line.model = model_;

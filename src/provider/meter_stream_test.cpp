@@ -147,5 +147,18 @@ TEST(UsageOfStreams, RecordingsAreMeteredAsTheirUsageSays) {
     }
 }
 
+TEST(MeterOfStreams, SourcesOfASearchAreSeenInADelta) {
+    const std::string bytes =
+        "data: "
+        "{\"id\":\"c\",\"model\":\"gpt-5\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\","
+        "\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"url\":\"https://"
+        "a.test\"}}]}}]}\n\n"
+        "data: {\"id\":\"c\",\"model\":\"gpt-5\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,"
+        "\"completion_tokens\":1,\"total_tokens\":10}}\n\ndata: [DONE]\n\n";
+    const auto usage = testing::run_whole({}, bytes).usage;
+    EXPECT_EQ(usage.at("units").at("web_search"), 1);
+    EXPECT_EQ(usage.at("completeness"), "exact");
+}
+
 }  // namespace
 }  // namespace weir::provider

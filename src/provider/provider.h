@@ -51,6 +51,9 @@ std::string endpoints_markdown();
 // identity.
 Result<core::CallShape> describe(core::Endpoint endpoint, std::string_view body);
 
+// A chat model that searches the web at every call, asked or not, for a fee (wire.md §1.1).
+bool searches_by_itself(std::string_view model);
+
 struct Rewrite {
     std::optional<std::string> model;        // new value
     bool inject_include_usage = false;       // chat and completions streams

@@ -141,8 +141,11 @@ TEST(UsageOfBodies, UnknownFiguresThatMayCostAreNoted) {
     EXPECT_TRUE(noted(chat(R"({"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,
         "quantum_tokens":3})"),
                       "unknown_fields"));
+    EXPECT_TRUE(noted(chat(R"({"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,
+        "num_sources_used":5})"),
+                      "unknown_fields"));
     EXPECT_FALSE(noted(chat(R"({"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,
-        "quantum_tokens":0,"queue_time":0.5,"cost":0.1})"),
+        "num_sources_used":0,"quantum_tokens":0,"queue_time":0.5,"cost":0.1})"),
                        "unknown_fields"));
 }
 
@@ -232,6 +235,46 @@ TEST(UsageOfBodies, AToldSearchCountWinsOverCountedItems) {
         R"("status":"completed","tool_usage":{"web_search":{"num_requests":4}},)" + items);
     EXPECT_EQ(told.at("units").at("web_search"), 4);
     EXPECT_FALSE(noted(told, "search_count_inferred"));
+}
+
+std::string chat_answer(const std::string& model, const std::string& annotations) {
+    return R"({"id":"c1","object":"chat.completion","model":")" + model +
+           R"(","choices":[{"index":0,"message":{"role":"assistant","content":"Eight ch",)"
+           R"("annotations":[)" +
+           annotations +
+           R"(]},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}})";
+}
+
+// wire.md §1.1: a fee for the call, of which chat's usage does not speak.
+TEST(UsageOfBodies, AChatsWebSearchIsOneUnitForTheCall) {
+    const std::string source =
+        R"({"type":"url_citation","url_citation":{"url":"https://a.test","title":"t"}})";
+    StreamSetup asked;
+    asked.shape.web_search = true;
+    StreamSetup asked_of_search_model;
+    asked_of_search_model.shape.model = "gpt-4o-search-preview";
+    for (const Json& usage :
+         {meter_body(asked, chat_answer("gpt-5", "")),
+          meter_body({}, chat_answer("gpt-5", source + "," + source)),
+          meter_body({}, chat_answer("gpt-4o-mini-search-preview-2025-03-11", "")),
+          meter_body(asked_of_search_model, chat_answer("", ""))}) {
+        EXPECT_EQ(usage.at("units").at("web_search"), 1);
+        EXPECT_TRUE(noted(usage, "search_count_inferred"));
+        EXPECT_EQ(usage.at("completeness"), "exact");
+    }
+    // Its words about one are none.
+    EXPECT_FALSE(meter_body({}, chat_answer("gpt-5", R"("url_citation")")).contains("units"));
+    // A route of that name to another model does not search.
+    EXPECT_FALSE(meter_body(asked_of_search_model, chat_answer("gpt-5", "")).contains("units"));
+    // Neither does a refusal.
+    EXPECT_FALSE(meter_body(asked, R"({"error":{"message":"no"}})").contains("units"));
+}
+
+TEST(UsageOfBodies, WhereTheCallsFeeHoldsTheSearchItIsNoUnit) {
+    StreamSetup perplexity;
+    perplexity.quirks.search_in_call_fee = true;
+    perplexity.shape.web_search = true;
+    EXPECT_FALSE(meter_body(perplexity, chat_answer("sonar", "")).contains("units"));
 }
 
 TEST(UsageOfBodies, CompactionAnswersAreBilled) {

@@ -107,8 +107,8 @@ std::int64_t output_of(const OpenAiUsage& from, std::int64_t input, const core::
 }  // namespace
 
 bool bears_on_cost(std::string_view key) {
-    constexpr std::array<std::string_view, 7> kWords = {"token",  "request", "calls", "search",
-                                                        "second", "_tools_", "units"};
+    constexpr std::array<std::string_view, 8> kWords = {"token",  "request", "calls", "search",
+                                                        "second", "_tools_", "units", "sources"};
     return std::ranges::any_of(kWords, [key](std::string_view word) { return key.contains(word); });
 }
 

@@ -106,6 +106,13 @@ std::size_t value_after_key(std::string_view text, std::size_t at, std::string_v
     return next < text.size() ? next : kNotFound;
 }
 
+bool has_key(std::string_view text, std::string_view key) {
+    for (std::size_t at = text.find(key, 1); at != kNotFound; at = text.find(key, at + 1)) {
+        if (text[at - 1] == '"' && value_after_key(text, at - 1, key) != kNotFound) return true;
+    }
+    return false;
+}
+
 std::size_t text_bytes(std::string_view text, std::size_t at, std::size_t& end) {
     end = at;
     if (at >= text.size()) return 0;

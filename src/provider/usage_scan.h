@@ -23,6 +23,9 @@ std::size_t find_initial(std::string_view text, std::size_t from, const KeyIniti
 // byte, else kNotFound.
 std::size_t value_after_key(std::string_view text, std::size_t at, std::string_view key);
 
+// Is there such a key anywhere in `text`?
+bool has_key(std::string_view text, std::string_view key);
+
 // Bytes of generated text in the JSON value at `at`: a string's own, or those of the text-bearing
 // members of an object (content, reasoning_content, arguments, text, thinking, partial_json …).
 // `end` is set to the first byte after the value. Escapes count as the bytes they stand for.

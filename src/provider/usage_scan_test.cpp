@@ -65,6 +65,15 @@ TEST(UsageScan, SurvivesTornText) {
     }
 }
 
+TEST(UsageScan, FindsAKeyAndNotItsName) {
+    EXPECT_TRUE(has_key(R"({"a":[{"b" : 1}]})", "b"));
+    EXPECT_FALSE(has_key(R"({"a":"b"})", "b"));
+    EXPECT_FALSE(has_key(R"({"a":"{\"b\": 1}"})", "b"));
+    EXPECT_FALSE(has_key(R"({"xb":1})", "b"));
+    EXPECT_FALSE(has_key("b", "b"));
+    EXPECT_FALSE(has_key("", "b"));
+}
+
 TEST(UsageScan, RoundsTheEstimateUp) {
     EXPECT_EQ(tokens_of_text(0), 0u);
     EXPECT_EQ(tokens_of_text(1), 1u);
