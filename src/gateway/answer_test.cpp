@@ -318,6 +318,54 @@ TEST_F(Answers, AClientThatLeavesBeforeTheHeadIsMeteredExactly) {
     EXPECT_EQ(end.charge.pico(), cost_of(kSpent));
 }
 
+runtime::Task<void> answer_unread(world::Scheduler& scheduler, runtime::Own stream,
+                                  std::string bytes) {
+    iovec piece{bytes.data(), bytes.size()};
+    if (!bytes.empty()) co_await runtime::write_all(*stream, &piece, 1);
+    co_await scheduler.delay(std::chrono::hours{1});
+}
+
+// A provider may answer while it still reads: then half a request is no proof that nothing ran.
+TEST_F(Answers, AClientThatLeavesAnAnswerBegunBeforeTheBodyWasSentStaysAtTheBound) {
+    struct Case {
+        std::string_view begun;
+        EndState state;
+    };
+    runtime::TaskGroup providers;
+    std::string begun;
+    auto& host = machine.internet.hosts[std::string(world::kOpenAi)];
+    host.link.window = 1'024;
+    host.accept = [&](runtime::Own stream) {
+        providers.spawn(answer_unread(machine.scheduler, std::move(stream), begun));
+    };
+    for (const Case& c : {Case{"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n", EndState::unknown},
+                          Case{"HTTP/1.1 100 Continue\r\n\r\n", EndState::released},
+                          Case{"", EndState::released}}) {
+        begun = c.begun;
+        {
+            auto client = connect();
+            runtime::TaskGroup tasks;
+            bool sent = false;
+            auto send = [](world::Conversation& to, std::string bytes,
+                           bool& done) -> runtime::Task<void> {
+                done = co_await world::send_all(to, std::move(bytes));
+            };
+            std::string user(20'000, 'x');
+            tasks.spawn(send(client,
+                             chat_request(chat_body(R"(,"max_tokens":5,"user":")" + user + "\"")),
+                             sent));
+            machine.scheduler.run_for(std::chrono::seconds{3});
+            EXPECT_TRUE(sent);
+        }
+        settle_down();
+        auto end = ends().back();
+        EXPECT_EQ(end.state, c.state) << c.begun;
+        EXPECT_TRUE(end.outcome.client_gone);
+        EXPECT_EQ(end.charge, c.state == EndState::unknown ? end.bound : Money{});
+        EXPECT_EQ(figures(1).held, 0);
+    }
+}
+
 TEST_F(Answers, AClientThatLeavesBeforeDispatchCostsNothing) {
     machine.internet.hosts[std::string(world::kOpenAi)].connect_time = std::chrono::seconds{2};
     chat(chat_body(), {}, {.leave_after = 0});

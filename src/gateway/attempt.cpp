@@ -117,18 +117,19 @@ std::string upstream_head(const Dispatch& d, std::size_t body_bytes) {
     return head;
 }
 
-// No head came. What was fully sent may have been billed.
-AttemptOutcome end_without_answer(RelayContext& context, const Error& error) {
-    const http::UpstreamExchange& exchange = context.exchange;
+// No head came, or none was waited for. What the provider may have worked on may be billed.
+AttemptOutcome end_without_answer(const http::UpstreamExchange& exchange, Hold& hold,
+                                  ledger::Outcome outcome, const Error& error) {
     bool stale =
         exchange.reused() && !exchange.answer_begun() && error.code() == ErrorCode::provider_reset;
     AttemptOutcome lost = failed(error, stale);
-    lost.counted = exchange.fully_sent();
-    auto ended = failure(std::move(context.outcome), error);
+    lost.counted = exchange.may_have_worked();
+    outcome.client_gone = error.code() == ErrorCode::client_gone;
+    auto ended = failure(std::move(outcome), error);
     if (lost.counted) {
-        context.hold.unknown({}, std::move(ended));
+        hold.unknown({}, std::move(ended));
     } else {
-        context.hold.release(std::move(ended));
+        hold.release(std::move(ended));
     }
     return lost;
 }
@@ -168,10 +169,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     exchange.watch(d.client.stream());
     auto written = co_await exchange.send(head, body.bytes());
     if (!written) {
-        // A body that was not fully written is the one proof that nothing was generated.
-        bool stale = exchange.reused() && written.error().code() == ErrorCode::provider_reset;
-        d.hold.release(failure(std::move(outcome), written.error()));
-        co_return failed(written.error(), stale);
+        co_return end_without_answer(exchange, d.hold, std::move(outcome), written.error());
     }
     body.forget();
     std::string{}.swap(head);
@@ -196,7 +194,9 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         co_return answered_call(false);
     }
     outcome.first_byte_us = microseconds(d.road.clock.mono_now() - sent);
-    if (!answered) co_return end_without_answer(context, answered.error());
+    if (!answered) {
+        co_return end_without_answer(exchange, d.hold, std::move(outcome), answered.error());
+    }
     note_answer(outcome, exchange.head());
     bool keep_alive = co_await relay_answer(context);
     co_return answered_call(keep_alive);

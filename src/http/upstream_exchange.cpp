@@ -80,6 +80,12 @@ Duration UpstreamExchange::at_most(Duration wait) const {
     return std::max(until - pool_.now(), Duration{1});
 }
 
+bool UpstreamExchange::may_have_worked() const {
+    if (fully_sent_) return true;
+    if (head_whole_) return head_.status < 300;
+    return answer_begun_ && !connection_->input().empty();  // of a head whose status is not known
+}
+
 // Writes as long as it goes, and watches for an answer meanwhile: a provider that refuses a large
 // body does not read it to its end, and writing on would wait for it in vain.
 runtime::Task<Result<>> UpstreamExchange::send(std::string_view head, std::string_view body) {
@@ -185,7 +191,8 @@ Result<std::size_t> UpstreamExchange::find_head(bool request_was_head) {
             return fail(ErrorCode::provider_protocol, {}, std::string(size.error().message()));
         }
         if (!*size) return 0;
-        if (!head_.interim()) return **size;
+        head_whole_ = !head_.interim();
+        if (head_whole_) return **size;
         // Nobody asked for another protocol; and interim answers without end are none.
         if (head_.status == 101 || ++interims_ > kInterimsMax) {
             return fail(ErrorCode::provider_protocol, {}, "interim answers");

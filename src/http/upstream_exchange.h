@@ -39,10 +39,12 @@ class UpstreamExchange {
 
     // Ends early, and without an error, where the provider refuses before it has read everything
     // (an answer of 300 or above, or one after which it hangs up): then read_head gives that
-    // answer. Errors: provider_reset, provider_timeout, client_gone. `fully_sent` tells a doubt
-    // from the proof that the provider cannot have worked (ledger.md L5).
+    // answer. Errors: provider_reset, provider_timeout, client_gone.
     runtime::Task<Result<>> send(std::string_view head, std::string_view body);
     bool fully_sent() const { return fully_sent_; }
+    // False is the proof that the provider cannot have worked (ledger.md L5): it did not get the
+    // whole request, and began no answer to it but a refusal.
+    bool may_have_worked() const;
 
     // Skips 1xx, but refuses 101. Errors: provider_timeout, provider_reset (`answer_begun` tells
     // whether a byte came), provider_protocol, client_gone: after that one it may be called again.
@@ -89,6 +91,7 @@ class UpstreamExchange {
     std::uint64_t left_ = 0;      // of a sized body
     std::size_t handed_out_ = 0;  // bytes in front of the input that views may point to
     bool fully_sent_ = false;
+    bool head_whole_ = false;  // the final one
     bool answer_begun_ = false;
     bool ended_ = false;
     bool closed_by_peer_ = false;

@@ -19,6 +19,7 @@ struct Outcome {
     std::string payload;
     std::size_t pieces = 0;
     bool fully_sent = false;
+    bool may_have_worked = false;
     bool answer_begun = false;
     bool reused = false;
     bool gone = false;  // client_gone was told at least once
@@ -80,6 +81,7 @@ Task<> exchange(UpstreamPool& pool, const runtime::Address& address, Plan plan, 
             for (std::string_view piece : pieces) out.payload += piece;
         }
     }
+    out.may_have_worked = it.may_have_worked();
     out.done = true;
 }
 
@@ -422,6 +424,7 @@ TEST_F(Exchange, ARefusalIsHeardBeforeTheWholeBodyIsSent) {
         EXPECT_EQ(out.status, 413);
         EXPECT_EQ(out.payload, "hello world");
         EXPECT_FALSE(out.fully_sent);
+        EXPECT_FALSE(out.may_have_worked);
         EXPECT_EQ(pool.idle(), 0U) << "half a request lies on it";
         EXPECT_LT(loop.now() - begun, seconds{5});
     }
@@ -522,6 +525,7 @@ TEST_F(Exchange, AProviderThatHangsUpInTheMiddleOfABodyCannotHaveWorked) {
     EXPECT_EQ(out.error(), ErrorCode::provider_reset);
     EXPECT_FALSE(out.fully_sent);
     EXPECT_FALSE(out.answer_begun);
+    EXPECT_FALSE(out.may_have_worked);
 }
 
 // One that answers 2xx as it reads is no refusal: it gets the rest.
@@ -585,6 +589,28 @@ TEST_F(Exchange, AClientThatLeavesWhileItsBodyIsSentEndsTheCall) {
     EXPECT_EQ(out.error(), ErrorCode::client_gone);
     EXPECT_FALSE(out.fully_sent);
     EXPECT_EQ(pool.idle(), 0U);
+}
+
+// Who answers before it has read everything has worked, unless it refuses.
+TEST_F(Exchange, AnAnswerThatBeganBeforeTheBodyWasSentIsADoubt) {
+    pair_bytes = 64 * 1024;
+    struct Case {
+        std::string_view begun;
+        bool may_have_worked;
+    };
+    for (const Case& c : {Case{"HTTP/1.1 200 OK\r\n\r\n", true}, Case{"HTTP/1.1 2", true},
+                          Case{"HTTP/1.1 100 Continue\r\n\r\n", false}, Case{"", false}}) {
+        auto [client, other] = connected_pair();
+        run_turns(2);
+        begin({.body = std::string(8 << 20, 'q'), .client = other.get()});
+        if (!c.begun.empty()) write(provider(), std::string(c.begun));
+        run_turns(3);
+        client.reset();
+        finish();
+        EXPECT_EQ(out.error(), ErrorCode::client_gone) << c.begun;
+        EXPECT_FALSE(out.fully_sent);
+        EXPECT_EQ(out.may_have_worked, c.may_have_worked) << c.begun;
+    }
 }
 
 Task<> read_one_piece(UpstreamExchange& it, bool& done) {
