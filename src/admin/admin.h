@@ -37,6 +37,7 @@ struct Services {
     // The policy that the road has now.
     std::function<std::shared_ptr<const core::Policy>()> policy;
     // Reads keys, teams and budgets from the store into a new policy and hands it to the road.
+    // Errors: what was not taken over, and that the rest was.
     std::function<Result<>()> publish;
     // Live figures of all budget instances.
     std::function<std::vector<core::InstanceFigures>()> figures;

@@ -52,7 +52,7 @@ Result<Answer> correct_attempt(Services& services, const Request& request);
 Result<Answer> list_audit(Services& services, const Request& request);
 
 // After a change was stored: hands it to the road. Errors: as of Services::publish, saying that the
-// change stands and that the road does not know it yet.
+// change stands and that the road does not know all of it yet.
 Result<> publish(Services& services);
 
 }  // namespace weir::admin

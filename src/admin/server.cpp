@@ -65,12 +65,10 @@ Result<Admitted> admit(Services& services, const codec::RequestHead& head) {
 Result<> publish(Services& services) {
     Result<> published = services.publish();
     if (published) return {};
-    return fail(
-        published.error().code(),
-        "The change is stored, but the gateway could not take it over and goes on with what "
-        "it knew: " +
-            std::string{published.error().message()},
-        published.error().detail());
+    return fail(published.error().code(),
+                "The change is stored, but the gateway could not take over all of it: " +
+                    std::string{published.error().message()},
+                published.error().detail());
 }
 
 Result<Answer> get_health(Services& /*services*/, const Request& /*request*/) {

@@ -13,8 +13,8 @@
 #include "app/cli.h"
 #include "app/control_desk.h"
 #include "app/journal_keeper.h"
-#include "app/policy_builder.h"
 #include "app/price_sources.h"
+#include "app/publisher.h"
 #include "app/road_worker.h"
 #include "app/small_file.h"
 #include "core/identify.h"
@@ -54,7 +54,7 @@ struct Service::Impl {
     Books books;
     gateway::Treasury treasury{clock, {.hash_seed = rng.next()}};
     std::shared_ptr<const core::PriceBook> prices;
-    std::shared_ptr<const core::Policy> policy;
+    std::optional<Publisher> publisher;
     std::optional<FirstKeys> first_keys;
 
     runtime::TlsClient tls_client;
@@ -76,7 +76,8 @@ struct Service::Impl {
     Result<> check_ports() const;
     Result<> apply_config(Config next);
     Result<> read_prices();
-    Result<> publish();
+    void make_publisher();
+    Result<> publish() { return publisher->publish(config, prices); }
     Result<> start_workers();
     Result<> start_admin();
     Result<> correct(const ledger::CorrectionRecord& correction);
@@ -115,10 +116,8 @@ Result<> Service::Impl::open() {
     auto minted = mint_first_keys(*books.directory, clock.unix_now());
     if (!minted) return std::unexpected(minted.error());
     first_keys = std::move(*minted);
-    store::Change change{"configuration", treasury.now()};
-    if (auto applied = books.directory->apply_config_budgets(config.budgets, change); !applied) {
-        return applied;
-    }
+    make_publisher();
+    if (auto applied = publisher->apply_budgets(config.budgets); !applied) return applied;
     if (auto published = publish(); !published) return published;
     if (auto started = start_workers(); !started) return started;
     return start_admin();
@@ -135,33 +134,24 @@ Result<> Service::Impl::read_prices() {
     return {};
 }
 
-Result<> Service::Impl::publish() {
-    auto parts = books.directory->load_policy_parts();
-    if (!parts) return std::unexpected(parts.error());
-    auto flushed = books.bookkeeper->flush();
-    if (!flushed) return flushed;
-    auto balances = books.queries->balances(treasury.now());
-    if (!balances) return std::unexpected(balances.error());
-    std::vector<gateway::Treasury::Seed> seeds;
-    for (store::Balance& b : *balances) {
-        seeds.push_back({b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun});
-    }
-    treasury.redefine(parts->budgets, seeds);
-    policy = build_policy(config, std::move(*parts), prices, policy ? policy->version + 1 : 1);
-    for (auto& worker : workers) worker->take_policy(policy);
-    return {};
+void Service::Impl::make_publisher() {
+    publisher.emplace(
+        Publisher::Sources{*books.directory, *books.queries, *books.bookkeeper, treasury},
+        [this](const std::shared_ptr<const core::Policy>& policy) {
+            for (auto& worker : workers) worker->take_policy(policy);
+        });
 }
 
 Result<> Service::Impl::start_workers() {
     desk = std::make_unique<ControlDesk>(control, treasury, *books.queries, *books.bookkeeper,
-                                         [this] { return policy; });
+                                         [this] { return publisher->policy(); });
     shared.emplace(RoadShared{.config = config,
                               .clock = clock,
                               .treasury = treasury,
                               .desk = *desk,
                               .tls_client = tls_client,
                               .tls_server = config.tls_certificate.empty() ? nullptr : &tls_server,
-                              .policy = policy,
+                              .policy = publisher->policy(),
                               .epoch = books.epoch()});
     std::vector<ledger::JournalWriter*> writers{books.control_journal.get()};
     for (int i = 0; i < worker_count(config); ++i) {
@@ -190,7 +180,7 @@ Result<> Service::Impl::start_admin() {
                              .buffers = admin_buffers,
                              .sha256 = runtime::sha256,
                              .operator_key = operator_key,
-                             .policy = [this] { return policy; },
+                             .policy = [this] { return publisher->policy(); },
                              .publish = [this] { return publish(); },
                              .figures = [this] { return treasury.figures(); },
                              .import_prices =
@@ -255,11 +245,7 @@ Result<> Service::Impl::apply_config(Config next) {
     next.data_dir = config.data_dir;
     next.workers = config.workers;
     next.durability = config.durability;
-    // A budget that is new starts with what the books hold of its window.
-    if (auto flushed = books.bookkeeper->flush(); !flushed) return flushed;
-    store::Change change{"configuration", treasury.now()};
-    auto applied = books.directory->apply_config_budgets(next.budgets, change);
-    if (!applied) return applied;
+    if (auto applied = publisher->apply_budgets(next.budgets); !applied) return applied;
     bool tls = !next.tls_certificate.empty() && !config.tls_certificate.empty();
     if (tls) {
         auto loaded = tls_server.load(next.tls_certificate, next.tls_key);
