@@ -56,17 +56,4 @@ Json budget_figures(const core::BudgetSpec& spec, const core::InstanceFigures& f
             {"overrun", json_amount(spec.unit, figures.overrun)}};
 }
 
-bool is_of_team(const core::BudgetSpec& spec, std::string_view instance, std::string_view team) {
-    for (const core::BudgetCondition& condition : spec.where) {
-        if (condition.dimension == core::Dimension::team) {
-            return condition.any_of.size() == 1 && condition.any_of.front() == team;
-        }
-    }
-    if (!spec.by) return false;
-    if (*spec.by == core::Dimension::team) return instance == team;
-    // Instances by trajectory are named "team/trajectory".
-    return *spec.by == core::Dimension::trajectory && instance.size() > team.size() &&
-           instance.starts_with(team) && instance[team.size()] == '/';
-}
-
 }  // namespace weir::admin

@@ -15,7 +15,4 @@ Json budget_terms(const core::BudgetSpec& spec);
 // instance, window, amount, used, held, remaining, overrun.
 Json budget_figures(const core::BudgetSpec& spec, const core::InstanceFigures& figures);
 
-// Does this instance count the team's own calls only? Such figures its members may see.
-bool is_of_team(const core::BudgetSpec& spec, std::string_view instance, std::string_view team);
-
 }  // namespace weir::admin

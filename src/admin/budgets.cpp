@@ -31,7 +31,8 @@ bool is_shown(const core::BudgetSpec& spec, const core::InstanceFigures& figures
               const Caller& caller, const BudgetQuery& query) {
     if (figures.budget_id != spec.id) return false;
     if (query.instance && *query.instance != figures.instance) return false;
-    return !caller.only_team() || is_of_team(spec, figures.instance, *caller.only_team());
+    return !caller.only_team() ||
+           core::budget_is_of_team(spec, figures.instance, *caller.only_team());
 }
 
 // The fullest instances first: those that someone will ask about.
@@ -57,7 +58,8 @@ Json budget_with_figures(const core::BudgetSpec& spec, const Figures& all, const
 bool is_listed(const core::BudgetSpec& spec, const Caller& caller) {
     if (!caller.only_team()) return true;
     const std::string_view team = *caller.only_team();
-    return is_of_team(spec, team, team) || is_of_team(spec, std::string{team} + "/", team);
+    return core::budget_is_of_team(spec, team, team) ||
+           core::budget_is_of_team(spec, std::string{team} + "/", team);
 }
 
 }  // namespace

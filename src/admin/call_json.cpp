@@ -46,10 +46,7 @@ Json ignored(const core::Attribution& attribution) {
 bool shows(const core::HoldPart& part, const core::BudgetSpec* spec,
            const core::Attribution& attribution) {
     if (part.refused) return true;
-    if (spec == nullptr) return false;
-    const bool own_key =
-        spec->by == core::Dimension::key && part.instance == attribution.of(core::Dimension::key);
-    return own_key || is_of_team(*spec, part.instance, attribution.of(core::Dimension::team));
+    return spec != nullptr && core::budget_is_shown_to(attribution, *spec, part.instance);
 }
 
 // The figures as they were before the decision, so that it can be done again by hand.

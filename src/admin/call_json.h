@@ -14,8 +14,9 @@ namespace weir::admin {
 
 enum class CallView : std::uint8_t {
     everything,  // for operators
-    // For who calls: no client address, since the team's other keys see it too, and the figures of
-    // the team's own budgets only; a pot that others spend from shows them where it refused.
+    // For who calls, and its team's owner: no client address, since the team's other keys see it
+    // too, and the figures of the team's own budgets only; a pot that others spend from shows them
+    // where it refused.
     owner,
 };
 

@@ -69,7 +69,8 @@ Result<Answer> get_call(Services& services, const Request& request) {
         return fail(ErrorCode::not_found, fmt::format("There is no call {}.", id->text()));
     }
     if (!call) return std::unexpected(std::move(call).error());
-    return Answer{200, call_json(*call, *services.policy(), CallView::everything)};
+    const auto view = request.caller.only_team() ? CallView::owner : CallView::everything;
+    return Answer{200, call_json(*call, *services.policy(), view)};
 }
 
 }  // namespace weir::admin

@@ -163,6 +163,12 @@ TEST_F(CallsTest, OwnerSeesNeitherAddressesNorOthersPots) {
         call_json(queries->call(store::attempt(4).call).value(), *policy, CallView::owner));
     ASSERT_EQ(refused["attempts"][0]["budgets"].size(), 1u);
     EXPECT_EQ(refused["attempts"][0]["budgets"][0]["budget"], "organisation");
+    // Over the admin API, too.
+    const std::string path = "/calls/" + store::attempt(3).call.text();
+    const std::string owner = mint(store::KeyRole::team_owner, "support");
+    name_budgets();
+    EXPECT_EQ(get(path, owner).body, own);
+    EXPECT_GT(get(path).body["attempts"][0]["budgets"].size(), 1u);
 }
 
 TEST_F(CallsTest, SpendSumsByDimensionsAndBuckets) {

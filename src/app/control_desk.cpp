@@ -51,11 +51,15 @@ Json budget_json(const core::BudgetSpec& spec, const core::InstanceFigures& figu
     return out;
 }
 
-Json budgets_json(const core::Policy& policy, const std::vector<core::InstanceFigures>& figures) {
+Json budgets_json(const core::Policy& policy, const core::Attribution& caller,
+                  const std::vector<core::InstanceFigures>& figures) {
     Json out = Json::array();
     for (const core::InstanceFigures& f : figures) {
         auto spec = std::ranges::find(policy.budgets, f.budget_id, &core::BudgetSpec::id);
-        if (spec != policy.budgets.end()) out.push_back(budget_json(*spec, f));
+        if (spec == policy.budgets.end()) continue;
+        if (core::budget_is_shown_to(caller, *spec, f.instance)) {
+            out.push_back(budget_json(*spec, f));
+        }
     }
     return out;
 }
@@ -102,7 +106,8 @@ Result<std::string> ControlDesk::tell_me(const gateway::DeskQuestion& question) 
     if (!key->second.models.empty()) out["key"]["models"] = key->second.models;
     out["attribution"] = attribution_json(question.attribution);
     out["missing"] = missing_json(*policy, question.attribution);
-    out["budgets"] = budgets_json(*policy, treasury_.figures_for(question.attribution));
+    out["budgets"] =
+        budgets_json(*policy, question.attribution, treasury_.figures_for(question.attribution));
     out["last_calls"] = last_calls_json(*last);
     return out.dump(2) + "\n";
 }

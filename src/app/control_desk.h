@@ -1,5 +1,6 @@
 // Answers /weir/me and /weir/calls/<id> on the control thread, which reads the store. A key's owner
-// sees its own team's calls and the budgets that its own calls count against.
+// sees its own team's calls, and those budgets that its calls count against and that are its team's
+// own.
 #pragma once
 
 #include <functional>

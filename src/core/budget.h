@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,13 @@ bool budget_matches(const BudgetSpec& spec, const Attribution& attribution,
 std::string budget_instance(const BudgetSpec& spec, const Attribution& attribution,
                             std::string_view provider = {}, std::string_view model = {});
 
+// Does this instance count that team's calls alone?
+bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::string_view team);
+// May who calls so be shown the instance's figures? Its team's own, and its key's; a pot from which
+// others spend would tell of them (product.md §3.13, §3.14).
+bool budget_is_shown_to(const Attribution& caller, const BudgetSpec& spec,
+                        std::string_view instance);
+
 // The balances of one instance in one window, as an auditor reads them.
 struct InstanceFigures {
     std::uint64_t budget_id = 0;
@@ -119,6 +127,10 @@ struct Verdict {
     // Index into parts of the one to tell the client: the refusing one, or the tightest.
     std::optional<std::size_t> telling;
 };
+
+// As Verdict::telling, among those that may be shown.
+std::optional<std::size_t> telling_part(const Verdict& verdict,
+                                        const std::function<bool(const HoldPart&)>& is_shown);
 
 // What an attempt ended with, in every unit a budget may count.
 struct SettleAmounts {

@@ -65,12 +65,14 @@ namespace {
 
 // The part to tell the client: the refusing one, of the kind of the verdict; else the tightest that
 // blocks; else the tightest.
-std::optional<std::size_t> telling_part(const Verdict& verdict) {
+template <class IsShown>
+std::optional<std::size_t> choose_part(const Verdict& verdict, const IsShown& is_shown) {
     std::optional<std::size_t> best;
     int best_rank = 0;
     Tightness best_tightness;
     for (std::size_t i = 0; i < verdict.parts.size(); ++i) {
         const HoldPart& part = verdict.parts[i];
+        if (!is_shown(part)) continue;
         const bool refuses = part.refused && judge(part) == verdict.kind;
         const int rank = refuses ? 0 : part.blocks ? 1 : 2;
         const Tightness tight =
@@ -86,6 +88,11 @@ std::optional<std::size_t> telling_part(const Verdict& verdict) {
 
 }  // namespace
 
+std::optional<std::size_t> telling_part(const Verdict& verdict,
+                                        const std::function<bool(const HoldPart&)>& is_shown) {
+    return choose_part(verdict, is_shown);
+}
+
 // All verdicts together: the least hopeful is the call's.
 void decide(Verdict& verdict) {
     verdict.kind = VerdictKind::admitted;
@@ -94,7 +101,7 @@ void decide(Verdict& verdict) {
         part.refused = kind != VerdictKind::admitted;
         verdict.kind = std::max(verdict.kind, kind);
     }
-    verdict.telling = telling_part(verdict);
+    verdict.telling = choose_part(verdict, [](const HoldPart&) { return true; });
 }
 
 std::string_view budget_unit_name(BudgetUnit u) {

@@ -59,4 +59,29 @@ std::string budget_instance(const BudgetSpec& spec, const Attribution& attributi
     return name;
 }
 
+bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::string_view team) {
+    for (const BudgetCondition& condition : spec.where) {
+        if (condition.dimension == Dimension::team) {
+            return condition.any_of.size() == 1 && condition.any_of.front() == team;
+        }
+    }
+    if (!spec.by) return false;
+    if (*spec.by == Dimension::team) return instance == team;
+    // Instances by trajectory are named "team/trajectory".
+    return *spec.by == Dimension::trajectory && instance.size() > team.size() &&
+           instance.starts_with(team) && instance[team.size()] == '/';
+}
+
+bool budget_is_shown_to(const Attribution& caller, const BudgetSpec& spec,
+                        std::string_view instance) {
+    const std::string& key = caller.of(Dimension::key);
+    const bool by_key = spec.by == Dimension::key && instance == key;
+    const bool of_key = std::ranges::any_of(spec.where, [&key](const BudgetCondition& condition) {
+        return condition.dimension == Dimension::key && condition.any_of.size() == 1 &&
+               condition.any_of.front() == key;
+    });
+    return (!key.empty() && (by_key || of_key)) ||
+           budget_is_of_team(spec, instance, caller.of(Dimension::team));
+}
+
 }  // namespace weir::core

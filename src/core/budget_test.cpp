@@ -509,5 +509,43 @@ TEST_F(BudgetsTest, a_verdict_that_is_used_again_holds_only_the_last_decision) {
     EXPECT_EQ(verdict.kind, VerdictKind::busy);
 }
 
+TEST(BudgetSight, ACallerIsShownItsTeamsBudgetsAndItsKeys) {
+    Attribution caller = whose("support", "t1");
+    caller.offer(Dimension::key, "k1", Source::key);
+    auto shown = [&caller](std::string_view instance, std::optional<Dimension> by,
+                           std::vector<BudgetCondition> where = {}) {
+        return budget_is_shown_to(
+            caller, {.id = 1, .name = "b", .where = std::move(where), .by = by}, instance);
+    };
+    EXPECT_TRUE(shown("support", Dimension::team));
+    EXPECT_FALSE(shown("research", Dimension::team));
+    EXPECT_TRUE(shown("support/t1", Dimension::trajectory));
+    EXPECT_FALSE(shown("supporters/t1", Dimension::trajectory));
+    EXPECT_TRUE(shown("", {}, {{Dimension::team, {"support"}}}));
+    EXPECT_FALSE(shown("", {}, {{Dimension::team, {"support", "research"}}}));
+    EXPECT_FALSE(shown("", {}, {{Dimension::team, {"sup*"}}}));
+    EXPECT_TRUE(shown("k1", Dimension::key));
+    EXPECT_FALSE(shown("k2", Dimension::key));
+    EXPECT_TRUE(shown("", {}, {{Dimension::key, {"k1"}}}));
+    EXPECT_FALSE(shown("", {}, {{Dimension::key, {"k1", "k2"}}}));
+    // Pots that others spend from.
+    EXPECT_FALSE(shown("", {}));
+    EXPECT_FALSE(shown("desk", Dimension::application));
+    EXPECT_FALSE(shown("", {}, {{Dimension::environment, {"staging"}}}));
+}
+
+TEST_F(BudgetsTest, TheTightestPartIsToldAmongThoseThatMayBeShown) {
+    define({usd_budget(1, 5), usd_budget(2, 100), usd_budget(3, 50)});
+    const Verdict verdict = ask(team_, 1);
+    ASSERT_EQ(verdict.telling, 0u);
+    auto without = [&verdict](std::uint64_t most) {
+        return telling_part(verdict,
+                            [most](const HoldPart& part) { return part.budget_id >= most; });
+    };
+    EXPECT_EQ(without(1), 0u);
+    EXPECT_EQ(without(2), 2u);
+    EXPECT_EQ(without(4), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::core

@@ -18,11 +18,27 @@ std::string resets_text(core::WindowSpan window) {
     return to_rfc3339(UnixTime::from_seconds(window.end));
 }
 
+// The tightest that the key may see, or the one that refused; nullptr: there is none.
+const core::HoldPart* part_to_tell(const CallNotes& notes) {
+    const core::Verdict& decision = notes.decision;
+    if (!decision.telling || *decision.telling >= decision.parts.size()) return nullptr;
+    auto is_shown = [&notes](const core::HoldPart& part) {
+        if (part.refused) return true;
+        const auto& budgets = notes.policy->budgets;
+        auto spec = std::ranges::find(budgets, part.budget_id, &core::BudgetSpec::id);
+        return spec != budgets.end() && notes.attribution != nullptr &&
+               core::budget_is_shown_to(*notes.attribution, *spec, part.instance);
+    };
+    auto at = decision.telling;
+    if (!is_shown(decision.parts[*at])) at = core::telling_part(decision, is_shown);
+    return at ? &decision.parts[*at] : nullptr;
+}
+
 // "ticket; remaining=0.41; resets=2026-12-01T00:00:00Z"
 void append_budget_field(std::string& out, const CallNotes& notes) {
-    const core::Verdict& decision = notes.decision;
-    if (!decision.telling || *decision.telling >= decision.parts.size()) return;
-    const core::HoldPart& part = decision.parts[*decision.telling];
+    const core::HoldPart* told = part_to_tell(notes);
+    if (told == nullptr) return;
+    const core::HoldPart& part = *told;
     Int128 own = part.held;
     if (notes.settlement && part.unit == core::BudgetUnit::usd)
         own = notes.settlement->charge.pico();

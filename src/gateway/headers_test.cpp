@@ -116,6 +116,25 @@ TEST_F(Headers, AnswersCarryTheProvidersFieldsAndWeirsOwn) {
     EXPECT_EQ(answer.field("x-weir-missing"), "task_type");
 }
 
+TEST_F(Headers, ABudgetThatOthersSpendFromIsNotTold) {
+    core::BudgetSpec pot = team_budget(1, "support", 5'000'000'000);
+    pot.name = "organisation";
+    pot.where.clear();
+    company.policy.budgets = {pot, team_budget(2, "support", 1'000'000'000'000)};
+    EXPECT_EQ(chat(chat_body()).field("x-weir-budget"),
+              "team support; remaining=0.99998; resets=2026-12-01T00:00:00Z")
+        << "the tightest that the key may see";
+    company.policy.budgets = {pot};
+    weir.reset();
+    EXPECT_EQ(chat(chat_body()).count("x-weir-budget"), 0u);
+    // Where it refuses, nobody could tell why without it.
+    company.policy.budgets[0].amount = 1;
+    weir.reset();
+    auto answer = chat(chat_body());
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_THAT(std::string(answer.field("x-weir-budget")), StartsWith("organisation; "));
+}
+
 TEST_F(Headers, AFieldThatTheProvidersConnectionNamesDoesNotPass) {
     provider = [](const world::Received&) {
         return world::answer(200, "application/json",
