@@ -348,6 +348,7 @@ std::optional<FirstKeys> Service::take_first_keys() {
 std::pair<std::size_t, std::size_t> Service::recovered() const {
     return {impl_->books.orphaned, impl_->books.released};
 }
+Result<> Service::flush() { return impl_->books.bookkeeper->flush(); }
 store::Directory& Service::directory() { return *impl_->books.directory; }
 Result<> Service::publish() { return impl_->publish(); }
 

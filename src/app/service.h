@@ -41,6 +41,8 @@ class Service {
     // For changes by whoever owns the process; publish() hands them to the road.
     store::Directory& directory();
     Result<> publish();
+    // Returns when every call that was answered is in the database.
+    Result<> flush();
 
  private:
     struct Impl;

@@ -38,12 +38,6 @@ Settlement settle(RelayContext& c, const Error* error) {
     finish_outcome(c, error);
     if (c.strip_injected_usage) c.outcome.notes.emplace_back("injected include_usage");
     bool free = c.call.endpoint.fate == provider::Fate::free;
-    // A refusal behind a status that says all is well: no meter says `none` but of what is known to
-    // bill nothing.
-    if (!free && c.meter.failed() && usage.completeness == core::Completeness::none) {
-        c.hold.release(std::move(c.outcome));
-        return {};
-    }
     if (usage.is_exact() || (free && error == nullptr)) {
         return c.hold.settle(std::move(usage), std::move(c.outcome));
     }
@@ -137,6 +131,17 @@ bool ended_early(const provider::Meter& meter) {
     return !usage.is_exact() && usage.finish_reason.empty();
 }
 
+// Ends a stream's hold. A stream sends its status before it knows, so a refusal at the door may be
+// its first event: no meter says `none` of a failure but of what is known to bill nothing.
+void settle_stream(RelayContext& c, const Error* error) {
+    bool governed = c.call.endpoint.fate == provider::Fate::governed;
+    if (governed && c.meter.failed() && c.meter.usage().completeness == core::Completeness::none) {
+        finish_outcome(c, error);
+        return c.hold.release(std::move(c.outcome));
+    }
+    settle(c, error);
+}
+
 // For a caller that asked to see the cost in the stream itself.
 std::function<std::string()> cost_teller(RelayContext& c) {
     if (!c.call.arrival.include_cost) return {};
@@ -178,7 +183,7 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     // A torn event would make one with the error's.
     if (pumped) co_await write_out(c, state);
     const Error told{ErrorCode::provider_error};  // an error event of the provider's own
-    settle(c, !pumped ? &pumped.error() : c.meter.failed() ? &told : nullptr);
+    settle_stream(c, !pumped ? &pumped.error() : c.meter.failed() ? &told : nullptr);
     if (c.client_gone) co_return false;
     if (!pumped) {
         std::string event = provider::error_event(c.notes.dialect, pumped.error(),

@@ -303,6 +303,18 @@ TEST_F(Streams, AStreamWithoutUsageIsChargedAtItsBoundAndSaysWhatItIs) {
     EXPECT_EQ(end.charge, end.bound);
 }
 
+// The same refusal before the head is a 529, and free.
+TEST_F(Streams, ARefusalAtTheDoorThatIsTheFirstEventIsReleased) {
+    says(
+        {"event: error\ndata: "
+         R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"
+         "\n\n"});
+    EXPECT_THAT(call(messages_request(stream_body("", "claude-sim"))).body,
+                HasSubstr("overloaded_error"));
+    EXPECT_EQ(only_end().state, ledger::EndState::released);
+    EXPECT_TRUE(only_end().charge.is_zero());
+}
+
 TEST_F(Streams, UsageTwiceCountsOnce) {
     says(world::chat_events(kSpent, {.repeat_usage = true}));
     chat_stream();
