@@ -1,18 +1,18 @@
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 #include <fstream>
 #include <limits>
 #include <memory>
-#include <thread>
 
 #include "app/books.h"
 #include "app/cli_family.h"
 #include "app/cli_text.h"
 #include "base/money.h"
 #include "ledger/verify.h"
+#include "runtime/block_for.h"
+#include "runtime/clock.h"
 #include "store/backlog.h"
 #include "store/queries.h"
 #include "store/schema.h"
@@ -114,8 +114,8 @@ struct ExportOptions {
 // Returns when all that was in the journal is in the books, or says what is not: a running Weir's
 // bookkeeper is moments behind, and a stopped one's waits for the next start.
 Result<> await_books(CliContext& context, const std::string& data_dir) {
-    using std::chrono::steady_clock;
-    constexpr auto kPatience = std::chrono::seconds{2};  // without any progress
+    constexpr Duration kPatience = std::chrono::seconds{2};  // without any progress
+    const runtime::SystemClock clock;
     Result<store::Database> books = store::open_store_reader(database_path(data_dir));
     if (!books) return std::unexpected(std::move(books).error());
     const auto wanted = store::records_to_fold(*books, data_dir + "/journal");
@@ -125,13 +125,13 @@ Result<> await_books(CliContext& context, const std::string& data_dir) {
         return {};
     }
     std::int64_t last = -1;
-    for (auto waits_until = steady_clock::now();;) {
+    for (MonoTime waits_until = clock.mono_now();;) {
         const auto folded = store::records_folded(*books);
         if (!folded) return std::unexpected(folded.error());
         if (*folded >= *wanted) return {};
         if (*folded > last) {
-            waits_until = steady_clock::now() + kPatience;
-        } else if (steady_clock::now() > waits_until) {
+            waits_until = clock.mono_now() + kPatience;
+        } else if (clock.mono_now() > waits_until) {
             fmt::print(context.err,
                        "weir: the newest {} journal records are not in the books, and so not in "
                        "this export; they will be once Weir runs again\n",
@@ -139,7 +139,7 @@ Result<> await_books(CliContext& context, const std::string& data_dir) {
             return {};
         }
         last = *folded;
-        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        runtime::block_for(std::chrono::milliseconds{10});
     }
 }
 
