@@ -79,13 +79,22 @@ struct ProviderRecord {
         path_prefix;  // e.g. "/api/v1"; what stands before the endpoint's own path after /v1
     AuthStyle auth = AuthStyle::bearer;
     Secret key;
-    bool passthrough_key = false;  // the caller's own credential is forwarded (product.md §3.15)
+    // A vendor's own host, which serves nobody without a credential of its own.
+    bool public_host = false;
     Quirks quirks;
     std::vector<std::string> models;  // globs it serves; empty = by price book and dialect
     bool free = false;                // `price: free`
     std::string ca_file;              // extra trust anchor, for a private CA
     bool verify_tls = true;           // false only with --insecure in the configuration
 };
+
+// Does a credential that a caller sends beside its Weir key decide who is billed (product.md
+// §3.15)? Only where it stands in for a key, or nothing is served without one. Elsewhere anything
+// that looks like one would take a call out of the budgets.
+inline bool bills_the_caller(const ProviderRecord& provider) {
+    if (provider.auth == AuthStyle::none) return false;
+    return !provider.key.empty() || provider.public_host;
+}
 
 struct Limits {
     std::size_t header_bytes_max = std::size_t{64} * 1024;

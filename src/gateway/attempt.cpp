@@ -15,7 +15,7 @@ std::int64_t microseconds(Duration d) { return d.count() / 1000; }
 
 ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
                                 const codec::RequestHead& head, const core::Target& target,
-                                std::uint16_t ordinal) {
+                                const Bound& bound, std::uint16_t ordinal) {
     ledger::AdmitRecord admit;
     admit.head.id = {call.id, ordinal};
     admit.head.admitted_at = road.treasury.now();
@@ -30,7 +30,7 @@ ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
     admit.head.price_vendor = target.provider->price_vendor;
     admit.head.provisional_price = target.provisional;
     admit.head.local_free = target.provider->free;
-    admit.head.own_credential = call.arrival.own_credential;
+    admit.head.own_credential = bound.own_credential;
     admit.client_address = call.client_address;
     admit.user_agent = head.find("user-agent").substr(0, 200);
     return admit;
@@ -262,7 +262,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     request.token_bound = bound->quote.token_bound;
     request.first_attempt = input.counts_call;
 
-    auto draft = draft_admit(road, call, client.head(), target, input.ordinal);
+    auto draft = draft_admit(road, call, client.head(), target, *bound, input.ordinal);
     request.now = draft.head.admitted_at;
     core::Verdict verdict;
     auto hold = is_free(call) ? Hold::admit_free(road, std::move(draft), call.policy->prices)

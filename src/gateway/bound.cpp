@@ -110,8 +110,9 @@ bool counts(const core::HoldPart& part, BudgetUnit unit) {
 
 Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target) {
     Bound out;
+    out.own_credential = call.arrival.own_credential && core::bills_the_caller(*target.provider);
     if (is_free(call)) return out;
-    out.outside_usd = call.arrival.own_credential || target.provider->free;
+    out.outside_usd = out.own_credential || target.provider->free;
     core::PriceRow provisional;
     const core::PriceRow& row = row_for(target, provisional);
     core::CallShape storage;

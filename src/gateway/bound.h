@@ -16,8 +16,9 @@ namespace weir::gateway {
 
 struct Bound {
     core::Quote quote;  // where nothing is certain, an estimate from what the body shows
-    // The caller's own credential, or a provider declared free: outside budgets in USD
-    // (product.md §3.15).
+    // The caller's own login is billed (product.md §3.15).
+    bool own_credential = false;
+    // That, or a provider declared free: outside budgets in USD.
     bool outside_usd = false;
     // Why no amount of dollars, or of tokens, is certain. A budget that blocks on that unit refuses
     // such a call; where none does, it passes as it came (ledger.md B2).

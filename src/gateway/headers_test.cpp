@@ -199,5 +199,36 @@ TEST_F(OwnCredential, IsMeteredButOutsideUsdBudgetsAndBilledCost) {
     EXPECT_EQ(figures(2).settled, 110) << "tokens are tokens";
 }
 
+// Where no key is asked for, anything would do as a login, and no budget would hold.
+TEST_F(OwnCredential, DoesNotTakeACallOutOfBudgetsAtAProviderThatNeedsNone) {
+    company.policy.budgets = {team_budget(1, "support", 1'000'000'000'000)};
+    core::ProviderRecord& anthropic = company.policy.providers.at(1);
+    ASSERT_EQ(anthropic.name, "anthropic");
+    const core::ProviderRecord usual = anthropic;
+    anthropic.key = {};
+    anthropic.public_host = false;
+    EXPECT_EQ(call_with_login().status, 200);
+    auto end = only_end();
+    EXPECT_FALSE(end.head.own_credential);
+    EXPECT_EQ(end.charge, end.bill.total);
+    EXPECT_EQ(figures(1).settled, end.charge.pico());
+
+    anthropic = usual;
+    anthropic.auth = core::AuthStyle::none;
+    weir.reset();
+    EXPECT_EQ(call_with_login().status, 200);
+    EXPECT_FALSE(ends().back().head.own_credential);
+}
+
+// Subscriptions alone: the vendor itself asks for a login, so the operator need not have a key.
+TEST_F(OwnCredential, IsBilledToTheCallerAtAVendorsOwnHostWithoutAKey) {
+    company.policy.budgets = {team_budget(1, "support", 1)};
+    company.policy.providers.at(1).key = {};
+    company.policy.providers.at(1).public_host = true;
+    EXPECT_EQ(call_with_login().status, 200);
+    EXPECT_TRUE(only_end().head.own_credential);
+    EXPECT_EQ(figures(1).settled, 0);
+}
+
 }  // namespace
 }  // namespace weir::gateway

@@ -68,6 +68,13 @@ Quirks gemini_quirks() {
 constexpr std::string_view kVersion = "/v1";
 constexpr std::string_view kRoot = "/.";  // RFC 3986 §5.2.4: the root itself
 
+bool is_public(const codec::BaseUrl& url) {
+    return url.tls() && std::ranges::any_of(known_providers(), [&url](const KnownProvider& known) {
+               auto base = codec::parse_base_url(known.base_url);
+               return known.auth != AuthStyle::none && base && base->host == url.host;
+           });
+}
+
 }  // namespace
 
 const std::vector<KnownProvider>& known_providers() {
@@ -141,6 +148,7 @@ Result<> set_base_url(core::ProviderRecord& provider, std::string_view url) {
     provider.tls = base->tls();
     provider.host = base->host;
     provider.port = base->port;
+    provider.public_host = is_public(*base);
     if (at_root) {
         provider.path_prefix.clear();
         return {};

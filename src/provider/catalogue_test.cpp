@@ -50,6 +50,20 @@ TEST(Catalogue, BaseUrlsAreTakenAsPeopleWriteThem) {
     EXPECT_EQ(bad.error().code(), ErrorCode::config_invalid);
 }
 
+TEST(Catalogue, AVendorsOwnHostIsKnownUnderAnyName) {
+    for (const KnownProvider& known : known_providers()) {
+        EXPECT_EQ(known_provider(known.name)->public_host, known.auth != core::AuthStyle::none);
+    }
+    core::ProviderRecord mine;
+    ASSERT_TRUE(set_base_url(mine, "https://api.anthropic.com/v1"));
+    EXPECT_TRUE(mine.public_host);
+    for (const char* url : {"https://gw.example/v1", "http://127.0.0.1:8000",
+                            "http://api.anthropic.com", "https://api.anthropic.com.example"}) {
+        ASSERT_TRUE(set_base_url(mine, url));
+        EXPECT_FALSE(mine.public_host) << url;
+    }
+}
+
 TEST(Catalogue, AProviderAtTheRootStaysThereUnderAnotherUrl) {
     auto provider = known_provider("perplexity");
     ASSERT_TRUE(set_base_url(*provider, "http://127.0.0.1:9000"));

@@ -176,7 +176,8 @@ const std::vector<KnownProvider>& known_providers();
 std::optional<core::ProviderRecord> known_provider(std::string_view name);
 // Fills host, port, tls and path_prefix from a URL. Without a path the prefix is /v1, unless the
 // record stood at the root already; for Anthropic, whose base URLs end before it, /v1 is added
-// wherever it is missing. The path "/." says the root: no prefix. Errors: config_invalid.
+// wherever it is missing. The path "/." says the root: no prefix. Tells public_host, too. Errors:
+// config_invalid.
 Result<> set_base_url(core::ProviderRecord& provider, std::string_view url);
 
 }  // namespace weir::provider
