@@ -43,8 +43,10 @@ struct Services {
     std::function<std::vector<core::InstanceFigures>()> figures;
     // Keeps a catalogue (JSON) in the data directory and publishes a book with it.
     std::function<Result<>(std::string_view name, std::string_view catalogue)> import_prices;
-    // Writes a correction into the journal and the balances. Errors: not_found, ledger_unavailable.
-    std::function<Result<>(const ledger::CorrectionRecord&)> correct;
+    // Writes a correction into the journal and the balances; returns what is not yet done about it,
+    // for people: empty where all is. Errors: not_found, ledger_unavailable, of the bookkeeper;
+    // then nothing was written, and it may be said again.
+    std::function<Result<std::string>(const ledger::CorrectionRecord&)> correct;
     // False while draining: /readyz says so.
     std::function<bool()> ready;
     std::string version;

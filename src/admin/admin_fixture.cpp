@@ -74,25 +74,27 @@ Result<> AdminTest::import_prices(std::string_view name, std::string_view catalo
 }
 
 Services AdminTest::services() {
-    return {
-        .directory = *directory,
-        .queries = *queries,
-        .bookkeeper = *bookkeeper,
-        .clock = clock,
-        .buffers = buffers,
-        .sha256 = runtime::sha256,
-        .operator_key = Secret{std::string{kOperator}},
-        .policy = [this] { return policy; },
-        .publish = [this] { return publish(); },
-        .figures = [this] { return figures; },
-        .import_prices = [this](
-                             std::string_view name,
-                             std::string_view catalogue) { return import_prices(name, catalogue); },
-        .correct =
-            [this](const ledger::CorrectionRecord& c) { return writer->append(ledger::Record{c}); },
-        .ready = [this] { return ready; },
-        .version = "test",
-        .gateway_url = "http://127.0.0.1:4000"};
+    return {.directory = *directory,
+            .queries = *queries,
+            .bookkeeper = *bookkeeper,
+            .clock = clock,
+            .buffers = buffers,
+            .sha256 = runtime::sha256,
+            .operator_key = Secret{std::string{kOperator}},
+            .policy = [this] { return policy; },
+            .publish = [this] { return publish(); },
+            .figures = [this] { return figures; },
+            .import_prices =
+                [this](std::string_view name, std::string_view catalogue) {
+                    return import_prices(name, catalogue);
+                },
+            .correct = [this](const ledger::CorrectionRecord& c) -> Result<std::string> {
+                EXPECT_TRUE(writer->append(ledger::Record{c}));
+                return correction_note;
+            },
+            .ready = [this] { return ready; },
+            .version = "test",
+            .gateway_url = "http://127.0.0.1:4000"};
 }
 
 AdminTest::Reply AdminTest::ask(const std::string& method, const std::string& target,

@@ -73,21 +73,42 @@ Result<store::CallDetail::Attempt> find_attempt(Services& services, const Attemp
     return std::move(*attempt);
 }
 
-// Changes that lead from what stands to what was billed.
-void settle(const store::CallDetail::Attempt& attempt, Proof& proof) {
-    Money cost = attempt.row.cost;
-    Money charge = attempt.row.charge;
-    std::int64_t tokens = attempt.row.charge_tokens;
+// What the ledger says of an attempt, with earlier corrections.
+struct Standing {
+    Money cost;
+    Money charge;
+    std::int64_t tokens = 0;
+};
+
+Standing standing_of(const store::CallDetail::Attempt& attempt) {
+    Standing out{attempt.row.cost, attempt.row.charge, attempt.row.charge_tokens};
     for (const ledger::CorrectionRecord& earlier : attempt.corrections) {
-        cost += earlier.cost_delta;
-        charge += earlier.charge_delta;
-        tokens += earlier.token_delta;
+        out.cost += earlier.cost_delta;
+        out.charge += earlier.charge_delta;
+        out.tokens += earlier.token_delta;
     }
+    return out;
+}
+
+// Changes that lead from what stands to what was billed.
+void settle(const Standing& standing, Proof& proof) {
     if (proof.billed) {
-        proof.change.cost_delta = *proof.billed - cost;
-        proof.change.charge_delta = *proof.billed - charge;
+        proof.change.cost_delta = *proof.billed - standing.cost;
+        proof.change.charge_delta = *proof.billed - standing.charge;
     }
-    if (proof.billed_tokens) proof.change.token_delta = *proof.billed_tokens - tokens;
+    if (proof.billed_tokens) proof.change.token_delta = *proof.billed_tokens - standing.tokens;
+}
+
+// An attempt that costs less than nothing would give others' money to a budget.
+Result<> check_sums(const Standing& standing, const ledger::CorrectionRecord& change) {
+    const bool below = (standing.charge + change.charge_delta).is_negative() ||
+                       (standing.cost + change.cost_delta).is_negative() ||
+                       standing.tokens + change.token_delta < 0;
+    if (!below) return {};
+    return fail(ErrorCode::invalid_parameter,
+                fmt::format("That would take the attempt below zero: it stands at cost {}, charge "
+                            "{}, {} tokens.",
+                            json_usd(standing.cost), json_usd(standing.charge), standing.tokens));
 }
 
 bool changes_nothing(const ledger::CorrectionRecord& change) {
@@ -147,17 +168,25 @@ Result<Answer> correct_attempt(Services& services, const Request& request) {
     if (!proof) return std::unexpected(std::move(proof).error());
     Result<store::CallDetail::Attempt> attempt = find_attempt(services, proof->id);
     if (!attempt) return std::unexpected(std::move(attempt).error());
-    settle(*attempt, *proof);
+    const Standing standing = standing_of(*attempt);
+    settle(standing, *proof);
+    if (Result<> good = check_sums(standing, proof->change); !good) {
+        return std::unexpected(std::move(good).error());
+    }
     if (changes_nothing(proof->change)) {
         return fail(ErrorCode::conflict, "That is what the ledger says already.");
     }
-    if (Result<> done = services.correct(proof->change); !done) {
-        return std::unexpected(std::move(done).error());
-    }
-    const Json correction = correction_json(proof->change);
+    Result<std::string> note = services.correct(proof->change);
+    if (!note) return std::unexpected(std::move(note).error());
+    Json correction = correction_json(proof->change);
+    // It counts from here on: an error would have it said again, and counted twice.
     Result<> noted = services.directory.note_change(
         request.change(), "ledger.correct", "attempt:" + proof->id.text(), "", to_text(correction));
-    if (!noted) return std::unexpected(std::move(noted).error());
+    if (!noted) {
+        *note += fmt::format("{}It has no audit row: {}", note->empty() ? "" : " ",
+                             noted.error().message());
+    }
+    if (!note->empty()) correction["note"] = *note;
     return answer(correction, 201);
 }
 

@@ -73,6 +73,35 @@ TEST_F(LedgerTest, SignedChangesAreTakenAsTheyAre) {
     EXPECT_EQ(row["after"]["token_delta"], -20);
 }
 
+TEST_F(LedgerTest, CorrectionBelowZeroIsRefused) {
+    settle(3, 3);
+    const auto change = [&](const std::string& rest) {
+        return post("/ledger/corrections", proof(3, rest + R"(,"reason":"r")"));
+    };
+    for (const char* below : {R"("charge_delta_usd":"-0.00091")", R"("cost_delta_usd":"-1")",
+                              R"("token_delta":-421)"}) {
+        const Reply refused = change(below);
+        EXPECT_EQ(refused.status, 400) << below;
+        EXPECT_THAT(refused.message(), HasSubstr("below zero: it stands at cost 0.0009"));
+    }
+    EXPECT_EQ(attempt(3)["corrections"].size(), 0u);
+    EXPECT_EQ(change(R"("charge_delta_usd":"-0.0005")").status, 201);
+    EXPECT_EQ(change(R"("charge_delta_usd":"-0.0005")").status, 400) << "with what came before";
+}
+
+TEST_F(LedgerTest, CorrectionThatCountsIsNoErrorWhateverIsStillToDo) {
+    settle(3, 3);
+    correction_note = "The disk has not confirmed it.";
+    const Reply done =
+        post("/ledger/corrections", proof(3, R"("billed_usd":"0.0011","reason":"invoice")"));
+    EXPECT_EQ(done.status, 201);
+    EXPECT_EQ(done.body["note"], correction_note);
+    correction_note.clear();
+    const Reply clean =
+        post("/ledger/corrections", proof(3, R"("billed_usd":"0.0012","reason":"invoice")"));
+    EXPECT_FALSE(clean.body.contains("note"));
+}
+
 TEST_F(LedgerTest, CorrectionThatMeansNothingIsRefused) {
     settle(3, 3);
     write(store::admit_of(store::attempt(4)));

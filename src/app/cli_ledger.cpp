@@ -286,6 +286,9 @@ void add_correct(CLI::App& family, CliContext& context) {
                        text_of(*done, "attempt"), exact_money(text_of(*done, "cost_delta_usd")),
                        exact_money(text_of(*done, "charge_delta_usd")),
                        number_of(*done, "token_delta"));
+            if (done->contains("note")) {
+                fmt::print(context.out, "note: {}\n", text_of(*done, "note"));
+            }
         }
         return kExitDone;
     });

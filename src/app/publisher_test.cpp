@@ -1,5 +1,6 @@
 #include "app/publisher.h"
 
+#include <filesystem>
 #include <gtest/gtest.h>
 
 #include "runtime/clock.h"

@@ -12,13 +12,13 @@
 #include "app/books.h"
 #include "app/cli.h"
 #include "app/control_desk.h"
+#include "app/correction.h"
 #include "app/journal_keeper.h"
 #include "app/price_sources.h"
 #include "app/publisher.h"
 #include "app/road_worker.h"
 #include "app/small_file.h"
 #include "core/identify.h"
-#include "ledger/fold.h"
 #include "runtime/sha256.h"
 #include "runtime/signals.h"
 
@@ -80,7 +80,6 @@ struct Service::Impl {
     Result<> publish() { return publisher->publish(config, prices); }
     Result<> start_workers();
     Result<> start_admin();
-    Result<> correct(const ledger::CorrectionRecord& correction);
     Result<> import_prices(std::string_view name, std::string_view catalogue);
     Result<> write_addresses(const Secret& operator_key);
     void on_signal(int signal);
@@ -187,7 +186,12 @@ Result<> Service::Impl::start_admin() {
                                  [this](std::string_view name, std::string_view catalogue) {
                                      return import_prices(name, catalogue);
                                  },
-                             .correct = [this](const auto& c) { return correct(c); },
+                             .correct =
+                                 [this](const ledger::CorrectionRecord& correction) {
+                                     return apply_correction({*books.bookkeeper, *books.queries,
+                                                              *books.control_journal, treasury},
+                                                             correction);
+                                 },
                              .ready = [this] { return !draining; },
                              .version = WEIR_VERSION,
                              .gateway_url = scheme(config) + config.listen.text()};
@@ -214,27 +218,6 @@ Result<> Service::Impl::import_prices(std::string_view name, std::string_view ca
     if (auto kept = keep_catalogue(config, name, catalogue); !kept) return kept;
     if (auto read = read_prices(); !read) return read;
     return publish();
-}
-
-Result<> Service::Impl::correct(const ledger::CorrectionRecord& correction) {
-    if (auto flushed = books.bookkeeper->flush(); !flushed) return flushed;
-    auto call = books.queries->call(correction.id.call);
-    if (!call) return std::unexpected(call.error());
-    auto attempt = std::ranges::find_if(call->attempts, [&](const auto& a) {
-        return a.row.head.id == correction.id && a.row.state != "open" && a.row.state != "refused";
-    });
-    if (attempt == call->attempts.end()) {
-        return fail(ErrorCode::not_found,
-                    "There is no ended attempt " + correction.id.text() + ".");
-    }
-    auto written = books.control_journal->append(ledger::Record{correction});
-    if (written) written = books.control_journal->sync();
-    if (!written) return written;
-    for (const core::HoldPart& part : attempt->row.parts) {
-        treasury.correct(part.budget_id, part.instance, part.window,
-                         ledger::corrected_part(correction, part));
-    }
-    return books.bookkeeper->flush();
 }
 
 // What can change while calls run: everything but addresses, threads, the data directory and how
