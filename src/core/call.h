@@ -107,6 +107,11 @@ struct CallShape {
     void mark(Unbounded u) {
         unbounded = static_cast<std::uint16_t>(unbounded | static_cast<std::uint16_t>(u));
     }
+    // One that the provider runs, and of whose uses nothing tells the number.
+    void mark_undeclared_tool() {
+        mark(Unbounded::server_tool);
+        server_tools_undeclared = true;
+    }
 };
 
 }  // namespace weir::core

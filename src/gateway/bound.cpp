@@ -49,10 +49,7 @@ const core::CallShape& shape_at(const PreparedCall& call, const core::Target& ta
     if (!unlimited && !searches) return call.shape;
     storage = call.shape;
     if (unlimited) storage.max_output.reset();
-    if (searches) {
-        storage.mark(core::Unbounded::server_tool);
-        storage.server_tools_undeclared = true;
-    }
+    if (searches) storage.mark_undeclared_tool();
     return storage;
 }
 

@@ -200,8 +200,7 @@ class ToolReader {
 }  // namespace
 
 void mark_undeclared_tool(BodyReader& reader) {
-    reader.shape.mark(Unbounded::server_tool);
-    reader.shape.server_tools_undeclared = true;
+    reader.shape.mark_undeclared_tool();
     reader.undeclared_mcp = true;  // max_tool_calls does not speak of it
 }
 
