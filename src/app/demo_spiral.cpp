@@ -201,8 +201,6 @@ Result<> run_and_read(Service& service, ClientThread& clients, const SpiralOptio
         clients.stop();
         return fail(ErrorCode::internal, "the agents did not come to an end");
     }
-    // Publishing waits until the books are level with the journal.
-    if (auto published = service.publish(); !published) return published;
     if (auto flushed = service.flush(); !flushed) return flushed;
     auto queries = store::Queries::open(database_path(service.config().data_dir));
     if (!queries) return std::unexpected(queries.error());
