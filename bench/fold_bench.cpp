@@ -12,19 +12,12 @@
 #include <time.h>
 
 #include "ledger/journal.h"
-#include "runtime/clock.h"
 #include "store/bookkeeper.h"
 #include "store/store_fixture.h"
 
 namespace {
 
 using namespace weir;
-
-class FixedClock final : public runtime::Clock {
- public:
-    UnixTime unix_now() const override { return {store::kNoon * 1'000'000'000}; }
-    MonoTime mono_now() const override { return {0}; }
-};
 
 void six_budgets(std::vector<core::HoldPart>& parts) {
     for (std::uint64_t id = 10; parts.size() < 6; ++id) {
@@ -34,7 +27,7 @@ void six_budgets(std::vector<core::HoldPart>& parts) {
 }
 
 bool write_journal(const std::string& directory, std::uint64_t entries, std::uint64_t flight) {
-    FixedClock clock;
+    store::StandingClock clock;
     ledger::JournalOptions options;
     options.directory = directory;
     options.clock = &clock;

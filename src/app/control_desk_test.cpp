@@ -14,12 +14,6 @@ namespace {
 using core::Dimension;
 using Json = nlohmann::json;
 
-class FixedClock final : public runtime::Clock {
- public:
-    UnixTime unix_now() const override { return UnixTime::from_seconds(store::kNoon); }
-    MonoTime mono_now() const override { return {}; }
-};
-
 class ControlDeskTest : public runtime::LoopTest {
  protected:
     ControlDeskTest() {
@@ -57,7 +51,7 @@ class ControlDeskTest : public runtime::LoopTest {
     }
 
     store::ScratchDirectory scratch;
-    FixedClock clock;
+    store::StandingClock clock;
     gateway::Treasury treasury{clock};
     std::unique_ptr<store::BookkeeperThread> bookkeeper;
     std::unique_ptr<store::Queries> queries;

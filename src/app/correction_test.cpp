@@ -6,17 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "ledger/disk.h"
-#include "runtime/clock.h"
 #include "store/store_fixture.h"
 
 namespace weir::app {
 namespace {
-
-class StandingClock final : public runtime::Clock {
- public:
-    UnixTime unix_now() const override { return UnixTime::from_seconds(store::kNoon + 60); }
-    MonoTime mono_now() const override { return {0}; }
-};
 
 class FailingDisk final : public ledger::Disk {
  public:
@@ -65,7 +58,7 @@ class CorrectionTest : public testing::Test {
     }
 
     store::ScratchDirectory scratch_;
-    StandingClock clock_;
+    store::StandingClock clock_{store::kNoon + 60};
     std::shared_ptr<FailingDisk> disk_ = std::make_shared<FailingDisk>();
     std::unique_ptr<ledger::JournalWriter> writer_;
     std::unique_ptr<store::BookkeeperThread> books_;

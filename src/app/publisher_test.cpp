@@ -3,18 +3,11 @@
 #include <filesystem>
 #include <gtest/gtest.h>
 
-#include "runtime/clock.h"
 #include "runtime/sha256.h"
 #include "store/store_fixture.h"
 
 namespace weir::app {
 namespace {
-
-class StandingClock final : public runtime::Clock {
- public:
-    UnixTime unix_now() const override { return UnixTime::from_seconds(store::kNoon + 60); }
-    MonoTime mono_now() const override { return {0}; }
-};
 
 core::BudgetSpec monthly(std::string name, std::int64_t usd) {
     core::BudgetSpec spec;
@@ -60,7 +53,7 @@ class PublisherTest : public testing::Test {
     }
 
     store::ScratchDirectory scratch_;
-    StandingClock clock_;
+    store::StandingClock clock_{store::kNoon + 60};
     SeededRng rng_{5};
     store::Change change_{"ada", UnixTime::from_seconds(store::kNoon)};
     std::unique_ptr<ledger::JournalWriter> writer_;

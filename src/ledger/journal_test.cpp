@@ -17,10 +17,11 @@ namespace {
 
 constexpr std::uint64_t kSmall = 64u << 10;
 
-JournalOptions small(const std::string& directory) {
+JournalOptions small(const std::string& directory, std::shared_ptr<Disk> disk = nullptr) {
     JournalOptions options;
     options.directory = directory;
     options.segment_bytes = kSmall;
+    options.disk = std::move(disk);
     return options;
 }
 
@@ -131,9 +132,7 @@ TEST(Journal, AFullDiskStopsAdmitsAndEveryOpenCallCanStillEnd) {
     ScratchDirectory dir;
     auto disk = std::make_shared<FaultyDisk>();
     disk->segments_left = 3;
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
-    auto writer = open_writer(options);
+    auto writer = open_writer(small(dir.path(), disk));
     std::vector<AdmitRecord> open;
     Result<> last;
     for (std::uint64_t i = 1; i < 10'000 && last; ++i) {
@@ -170,9 +169,7 @@ TEST(Journal, AdmitsComeBackWhenTheDiskHasSpaceAgain) {
     ScratchDirectory dir;
     auto disk = std::make_shared<FaultyDisk>();
     disk->segments_left = 2;
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
-    auto writer = open_writer(options);
+    auto writer = open_writer(small(dir.path(), disk));
     std::uint64_t i = 1;
     while (call(*writer, attempt_id(1, 0, i))) ASSERT_LT(++i, 10'000u);
     EXPECT_FALSE(writer->prepare_spare());
@@ -198,8 +195,7 @@ TEST(Journal, ManyOpenCallsGetAsManySpareSegmentsAsTheirEndsNeed) {
 TEST(Journal, NoSpaceAtTheStartIsAnErrorThatSaysSo) {
     ScratchDirectory dir;
     auto disk = std::make_shared<FaultyDisk>();
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
+    JournalOptions options = small(dir.path(), disk);
     for (int segments : {0, 1}) {
         disk->segments_left = segments;
         auto writer = JournalWriter::open(options, 1, 0);
@@ -213,9 +209,7 @@ TEST(Journal, NoSpaceAtTheStartIsAnErrorThatSaysSo) {
 TEST(Journal, AFailedSyncGivesTheSegmentUpAndStopsAdmitsUntilTheNextIsSynced) {
     ScratchDirectory dir;
     auto disk = std::make_shared<FaultyDisk>();
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
-    auto writer = open_writer(options);
+    auto writer = open_writer(small(dir.path(), disk));
     AdmitRecord open = plain_admit(attempt_id(1, 0, 1));
     ASSERT_TRUE(writer->append(open));
     disk->sync_errno = EIO;
@@ -254,9 +248,7 @@ class OneErrorDisk final : public Disk {
 TEST(Journal, OfTwoThreadsThatSyncAtOnceNeitherIsToldThatAFailedSyncSucceeded) {
     ScratchDirectory dir;
     auto disk = std::make_shared<OneErrorDisk>();
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
-    auto writer = open_writer(options);
+    auto writer = open_writer(small(dir.path(), disk));
     ASSERT_TRUE(writer->append(plain_admit(attempt_id(1, 0, 1))));
     disk->failing = true;
     std::atomic<int> succeeded{0};
@@ -281,9 +273,7 @@ TEST(Journal, OfTwoThreadsThatSyncAtOnceNeitherIsToldThatAFailedSyncSucceeded) {
 TEST(Journal, AnIdleJournalIsNotSynced) {
     ScratchDirectory dir;
     auto disk = std::make_shared<FaultyDisk>();
-    JournalOptions options = small(dir.path());
-    options.disk = disk;
-    auto writer = open_writer(options);
+    auto writer = open_writer(small(dir.path(), disk));
     ASSERT_TRUE(call(*writer, attempt_id(1, 0, 1)));
     ASSERT_TRUE(writer->sync());
     int before = disk->syncs;

@@ -9,7 +9,6 @@
 
 #include "ledger/journal.h"
 #include "ledger/segment.h"
-#include "runtime/clock.h"
 #include "store/backlog.h"
 #include "store/recovery.h"
 #include "store/schema.h"
@@ -19,12 +18,6 @@ namespace weir::store {
 namespace {
 
 namespace fs = std::filesystem;
-
-class StandingClock final : public runtime::Clock {
- public:
-    UnixTime unix_now() const override { return {kNoon * 1'000'000'000}; }
-    MonoTime mono_now() const override { return {0}; }
-};
 
 struct Company {
     ScratchDirectory scratch;

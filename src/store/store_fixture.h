@@ -1,4 +1,5 @@
-// For the room's tests and bench: a directory that removes itself, and records of calls.
+// For tests and the bench: a directory that removes itself, a clock that stands, and records of
+// calls.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +9,7 @@
 
 #include "base/random.h"
 #include "ledger/record.h"
+#include "runtime/clock.h"
 
 namespace weir::store {
 
@@ -31,6 +33,17 @@ class ScratchDirectory {
 
 // 2026-11-24T03:00:00Z
 inline constexpr std::int64_t kNoon = 1'795'489'200;
+
+class StandingClock final : public runtime::Clock {
+ public:
+    explicit StandingClock(std::int64_t seconds = kNoon) : now_(UnixTime::from_seconds(seconds)) {}
+    UnixTime unix_now() const override { return now_; }
+    MonoTime mono_now() const override { return {0}; }
+
+ private:
+    UnixTime now_;
+};
+
 inline constexpr core::WindowSpan kMonth{1'793'491'200, 1'796'083'200};
 
 inline AttemptId attempt(std::uint64_t seq, std::uint16_t ordinal = 1, std::uint32_t epoch = 1,
