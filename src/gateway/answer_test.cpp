@@ -303,10 +303,6 @@ TEST_F(Answers, AClientThatLeavesBeforeTheHeadIsMeteredExactly) {
         auto c = connect();
         runtime::TaskGroup tasks;
         bool sent = false;
-        auto send = [](world::Conversation& to, std::string bytes,
-                       bool& done) -> runtime::Task<void> {
-            done = co_await world::send_all(to, std::move(bytes));
-        };
         tasks.spawn(send(c, chat_request(chat_body()), sent));
         machine.scheduler.run_for(std::chrono::seconds{3});
         EXPECT_EQ(seen.size(), 1u);
@@ -346,10 +342,6 @@ TEST_F(Answers, AClientThatLeavesAnAnswerBegunBeforeTheBodyWasSentStaysAtTheBoun
             auto client = connect();
             runtime::TaskGroup tasks;
             bool sent = false;
-            auto send = [](world::Conversation& to, std::string bytes,
-                           bool& done) -> runtime::Task<void> {
-                done = co_await world::send_all(to, std::move(bytes));
-            };
             std::string user(20'000, 'x');
             tasks.spawn(send(client,
                              chat_request(chat_body(R"(,"max_tokens":5,"user":")" + user + "\"")),

@@ -199,6 +199,22 @@ TEST_F(OwnCredential, IsMeteredButOutsideUsdBudgetsAndBilledCost) {
     EXPECT_EQ(figures(2).settled, 110) << "tokens are tokens";
 }
 
+// As x-weir-cost-usd of an answer that is not streamed says.
+TEST_F(OwnCredential, CostsNothingInTheStreamThatTellsTheCost) {
+    provider = [](const world::Received&) {
+        return world::stream_of(
+            world::messages_events({.model = "claude-sim", .input = 100, .output = 10}, {}), {});
+    };
+    Fields more{{"authorization", std::string(kLogin)},
+                {"x-weir-key", company.support_key},
+                {"x-weir-include", "cost"}};
+    auto answer =
+        call(world::request("POST", "/v1/messages", more,
+                            chat_body(R"(,"max_tokens":100,"stream":true)", "claude-sim")));
+    EXPECT_THAT(answer.body, HasSubstr(R"("cost":0.00,)"));
+    EXPECT_TRUE(only_end().cost.is_zero());
+}
+
 // Where no key is asked for, anything would do as a login, and no budget would hold.
 TEST_F(OwnCredential, DoesNotTakeACallOutOfBudgetsAtAProviderThatNeedsNone) {
     company.policy.budgets = {team_budget(1, "support", 1'000'000'000'000)};

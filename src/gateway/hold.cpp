@@ -20,6 +20,11 @@ ErrorCode refusal_code(core::VerdictKind kind) {
     return ErrorCode::internal;
 }
 
+// The bill of a caller's own login is another's to pay: at list value, and no cost of ours.
+Money our_cost(const ledger::AttemptHead& head, const core::Bill& bill) {
+    return head.own_credential ? Money{} : bill.total;
+}
+
 std::int64_t tokens_of(const core::Usage& usage) {
     std::int64_t sum = 0;
     for (const auto& line : usage.lines) sum += line.input_total() + line.output_total();
@@ -98,12 +103,16 @@ Result<> Hold::mark_dispatched() {
     return {};
 }
 
-std::optional<Money> Hold::cost_of(const core::Usage& usage) const {
+core::Bill Hold::bill_of(const core::Usage& usage) const {
     const ledger::AttemptHead& head = admitted().head;
-    if (head.local_free) return Money{};
-    core::Bill bill = core::rate(*book_, head.price_vendor, head.model, usage, head.admitted_at);
+    if (head.local_free) return {};
+    return core::rate(*book_, head.price_vendor, head.model, usage, head.admitted_at);
+}
+
+std::optional<Money> Hold::cost_of(const core::Usage& usage) const {
+    core::Bill bill = bill_of(usage);
     if (bill.unpriced) return std::nullopt;
-    return bill.total;
+    return our_cost(head(), bill);
 }
 
 void Hold::release(ledger::Outcome outcome) {
@@ -127,16 +136,12 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     end.at = road.treasury.now();
     end.bound = admit.bound;
     bool counts = state != ledger::EndState::released;
-    if (counts && !admit.head.local_free) {
-        end.bill = core::rate(*book_, admit.head.price_vendor, admit.head.model, usage,
-                              admit.head.admitted_at);
-    }
+    if (counts) end.bill = bill_of(usage);
     bool proven = state == ledger::EndState::settled && usage.is_exact() && !end.bill.unpriced;
     if (usage.completeness == core::Completeness::none && state == ledger::EndState::settled) {
         proven = true;  // a free endpoint, or an answer that is known to bill nothing
     }
-    // The bill of a caller's own login is another's to pay: at list value, and no cost of ours.
-    if (!admit.head.own_credential) end.cost = end.bill.total;
+    end.cost = our_cost(admit.head, end.bill);
     end.charge = proven || !counts ? end.cost : std::max(end.cost, admit.bound);
     end.charge_tokens = tokens_of(usage);
     // Tokens that were counted are proven, priced or not.

@@ -56,7 +56,7 @@ class Hold {
     // Sent, and nobody knows what it cost. `usage` is what was seen, for the estimate.
     Settlement unknown(core::Usage usage, ledger::Outcome outcome);
 
-    // What `usage` costs by this attempt's price; nullopt where it has none.
+    // What `usage` costs whoever runs this gateway; nullopt where it has no price.
     std::optional<Money> cost_of(const core::Usage& usage) const;
 
     const ledger::AttemptHead& head() const { return admitted().head; }
@@ -71,6 +71,7 @@ class Hold {
           record_(std::move(record)),
           book_(std::move(book)),
           token_bound_(token_bound) {}
+    core::Bill bill_of(const core::Usage& usage) const;
     const ledger::AdmitRecord& admitted() const { return std::get<ledger::AdmitRecord>(*record_); }
     static Result<Hold> write_admit(Road& road, ledger::AdmitRecord admit,
                                     std::shared_ptr<const core::PriceBook> book,

@@ -143,10 +143,10 @@ void settle_stream(RelayContext& c, const Error* error) {
 }
 
 // For a caller that asked to see the cost in the stream itself.
-std::function<std::string()> cost_teller(RelayContext& c) {
+std::function<std::string(const core::Usage&)> cost_teller(const RelayContext& c) {
     if (!c.call.arrival.include_cost) return {};
-    return [&c] {
-        auto cost = c.hold.cost_of(c.meter.usage());
+    return [&hold = c.hold](const core::Usage& usage) {
+        auto cost = hold.cost_of(usage);
         return cost ? cost->to_usd() : std::string{};
     };
 }

@@ -68,6 +68,10 @@ class RoadTest : public ::testing::Test {
         EXPECT_TRUE(machine.scheduler.run_until([&] { return done; }, std::chrono::hours{3}));
         return out;
     }
+    // Sends bytes and reads nothing.
+    static runtime::Task<void> send(world::Conversation& c, std::string bytes, bool& sent) {
+        sent = co_await world::send_all(c, std::move(bytes));
+    }
     // On a connection of its own.
     world::Answer call(std::string bytes, world::Patience patience = {}) {
         auto c = connect();

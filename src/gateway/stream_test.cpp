@@ -114,9 +114,6 @@ TEST_F(Streams, ASlowClientHoldsTheProviderBackAndIsCutInTheEnd) {
     auto c = connect({.window = 4'096});
     runtime::TaskGroup tasks;
     bool sent = false;
-    auto send = [](world::Conversation& to, std::string bytes, bool& done) -> runtime::Task<void> {
-        done = co_await world::send_all(to, std::move(bytes));
-    };
     tasks.spawn(send(c, chat_request(stream_body()), sent));
     machine.scheduler.run_for(std::chrono::seconds{30});
     EXPECT_TRUE(sent);

@@ -106,9 +106,9 @@ class SseRelay {
  public:
     struct Options {
         bool strip_injected_usage = false;
-        // Asked once the meter's usage is exact; goes into the usage object it came in as a member
-        // "cost", in USD. Empty: nothing does.
-        std::function<std::string()> cost = {};
+        // Asked with the meter's usage once that is exact; goes into the usage object it came in as
+        // a member "cost", in USD. Empty: nothing does.
+        std::function<std::string(const core::Usage&)> cost = {};
     };
     SseRelay(Meter& meter, Options options);
     ~SseRelay();

@@ -174,8 +174,9 @@ bool SseRelay::Impl::forward_with_cost(const codec::SseEvent& event, std::string
                                        std::vector<std::string_view>& out) {
     if (!event.has_data || !is_within(event.data, event.raw)) return false;
     const std::size_t members = usage_members(event.data);
-    if (members == kNotFound || !meter.usage().is_exact()) return false;
-    std::string cost = options.cost();
+    if (members == kNotFound) return false;
+    const core::Usage usage = meter.usage();
+    std::string cost = usage.is_exact() ? options.cost(usage) : std::string{};
     if (cost.empty()) return false;
     const std::size_t at = static_cast<std::size_t>(event.data.data() - event.raw.data()) + members;
     emit(event.raw.substr(0, at), payload, out);

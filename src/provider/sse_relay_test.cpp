@@ -78,7 +78,7 @@ TEST(SseRelay, TheCostGoesIntoTheUsageObjectThatIsFinal) {
             const auto endpoint =
                 usage == kUsage ? core::Endpoint::chat_completions : core::Endpoint::responses;
             const std::unique_ptr<Meter> meter = make_meter(endpoint, {}, {});
-            SseRelay relay(*meter, {.strip_injected_usage = false, .cost = [] {
+            SseRelay relay(*meter, {.strip_injected_usage = false, .cost = [](const core::Usage&) {
                                         return std::string{"0.25"};
                                     }});
             const std::string all = kText + usage + kDone;
