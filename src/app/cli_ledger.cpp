@@ -14,13 +14,14 @@
 #include "runtime/block_for.h"
 #include "runtime/clock.h"
 #include "store/backlog.h"
+#include "store/chain_heads.h"
 #include "store/queries.h"
 #include "store/schema.h"
 
 namespace weir::app {
 namespace {
 
-Json report_json(const ledger::VerifyReport& report) {
+Json report_json(const ledger::VerifyReport& report, std::size_t heads) {
     Json findings = Json::array();
     for (const ledger::Finding& f : report.findings) {
         findings.push_back(
@@ -34,6 +35,7 @@ Json report_json(const ledger::VerifyReport& report) {
     return {{"sound", report.is_sound()},
             {"segments", report.segments},
             {"sealed", report.sealed},
+            {"chain_heads_compared", heads},
             {"records", report.records},
             {"bytes", report.bytes},
             {"admitted", c.admitted},
@@ -80,6 +82,19 @@ void print_report(std::ostream& out, const std::string& directory, const Json& r
                   "before the damage is still good\n");
 }
 
+// The journal's truth does not need the database: without one, only a newest segment that was cut
+// off goes unseen, and that is said.
+std::vector<ledger::ChainHead> kept_heads(CliContext& context, const std::string& path) {
+    Result<store::Database> books = store::open_store_reader(path);
+    auto heads = books ? store::read_chain_heads(*books)
+                       : Result<std::vector<ledger::ChainHead>>{std::unexpected(books.error())};
+    if (heads) return std::move(*heads);
+    fmt::print(context.err,
+               "weir: {}: so a newest segment that was cut off the journal would not be seen\n",
+               heads.error().message());
+    return {};
+}
+
 void add_verify(CLI::App& family, CliContext& context) {
     CLI::App* app = family.add_subcommand(
         "verify", "Check the journal on disk: checksums, hash chain, and that the books add up");
@@ -87,18 +102,21 @@ void add_verify(CLI::App& family, CliContext& context) {
     app->footer(
         "Needs no running Weir and disturbs none: of a running one it sees a moment, in which "
         "calls\n"
-        "in flight are open holds. Exit code 1 if anything is damaged.\n\n"
+        "in flight are open holds. The heads of the chain that the database keeps must be there.\n"
+        "Exit code 1 if anything is damaged.\n\n"
         "Example:\n  weir ledger verify --data /var/lib/weir");
     runs(*app, context, [&context]() -> Result<int> {
         const std::string directory = find_data_dir(context) + "/journal";
-        Result<ledger::VerifyReport> report = ledger::verify(directory);
+        const std::vector<ledger::ChainHead> heads =
+            kept_heads(context, database_path(find_data_dir(context)));
+        Result<ledger::VerifyReport> report = ledger::verify(directory, heads);
         if (!report) {
             return fail(report.error().code(),
                         fmt::format("{} cannot be read; name Weir's data directory with --data.",
                                     directory),
                         std::string{report.error().message()});
         }
-        const Json json = report_json(*report);
+        const Json json = report_json(*report, heads.size());
         context.json ? print_json(context.out, json) : print_report(context.out, directory, json);
         return report->is_sound() ? kExitDone : kExitFailed;
     });

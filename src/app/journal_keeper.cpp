@@ -70,11 +70,14 @@ void JournalKeeper::retire_passed() {
     if (bytes_in(options_.directory) <= options_.keep_bytes) return;
     auto passed = bookkeeper_.checkpoint();
     if (!passed) return;  // the bookkeeper has said why
-    auto removed = ledger::retire(options_.directory, *passed, options_.epoch);
-    if (!removed) {
-        spdlog::error("ledger: cannot remove old segments: {}", removed.error().message());
-    } else if (*removed > 0) {
-        spdlog::info("ledger: removed {} segments that the database holds", *removed);
+    auto gone = ledger::retirable(options_.directory, *passed, options_.epoch);
+    Result<> forgotten =
+        gone ? bookkeeper_.forget_chain_heads(*gone) : std::unexpected(gone.error());
+    if (forgotten) forgotten = ledger::retire(options_.directory, *gone);
+    if (!forgotten) {
+        spdlog::error("ledger: cannot remove old segments: {}", forgotten.error().message());
+    } else if (!gone->empty()) {
+        spdlog::info("ledger: removed {} segments that the database holds", gone->size());
     }
 }
 

@@ -163,6 +163,10 @@ Result<> Service::Impl::start_workers() {
         if (!port) return std::unexpected(port.error());
         config.listen.port = *port;  // of the first; the others share it
     }
+    for (ledger::JournalWriter* writer : writers) {
+        writer->on_seal(
+            [this](const ledger::ChainHead& head) { books.bookkeeper->keep_chain_head(head); });
+    }
     keeper = std::make_unique<JournalKeeper>(
         JournalKeeper::Options{books.journal.directory, books.epoch(), config.journal_keep_bytes},
         std::move(writers), *books.bookkeeper);

@@ -95,6 +95,9 @@ class JournalWriter {
 
     // Any thread.
     ChainHead chain_head() const;
+    // Told of each new head, on the thread that sealed; the destructor's last one too. Set before a
+    // helper seals.
+    void on_seal(std::function<void(const ChainHead&)> keep);
     std::size_t open_holds() const;  // the worker's thread only
 
  private:
@@ -147,7 +150,7 @@ class JournalReader {
     std::unique_ptr<Impl> impl_;
 };
 
-// The lowest place of each family among several readers' cursors: what `retire` may pass. A family
+// The lowest place of each family among several readers' cursors: what may be retired. A family
 // that one of them has not reached is left out.
 std::vector<Cursor> lowest(const std::vector<std::vector<Cursor>>& readers);
 
@@ -159,10 +162,9 @@ Result<std::vector<SegmentName>> retirable(const std::string& directory,
                                            const std::vector<Cursor>& cursors,
                                            std::uint32_t live_epoch);
 
-// Removes them. The cursors must be durable, and so must be the open holds
-// of the removed segments (ledger.md J6). Returns how many files went. Errors: io, corrupt.
-Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
-                           std::uint32_t live_epoch);
+// Removes what is `retirable`, in its order. The cursors must be durable, and so must be the open
+// holds of these segments (ledger.md J6). Errors: io.
+Result<> retire(const std::string& directory, const std::vector<SegmentName>& segments);
 
 // Gives back what processes that were killed had preallocated in segments before `live_epoch` and
 // never wrote: cuts off the zeros at their ends. Only the holder of the data directory may, before

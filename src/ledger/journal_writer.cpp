@@ -82,6 +82,7 @@ struct JournalWriter::Impl {
     std::vector<std::shared_ptr<Segment>> full;   // in order; waiting to be synced and sealed
     std::uint32_t next_seq = 1;
     ChainHead head;
+    std::function<void(const ChainHead&)> keep_head;
 
     std::atomic<std::uint32_t> spares_there{0};
     // Enough for the ends of all open holds, and one more.
@@ -316,10 +317,13 @@ Result<> JournalWriter::seal_full() {
         // A failed one stays open for ever; the chain goes round it.
         Result<ChainHead> sealed = head;
         if (!first->has_failed()) sealed = first->seal(head);
-        std::lock_guard lock(j.shared);
-        j.full.erase(j.full.begin());
-        if (!sealed) return std::unexpected(sealed.error());
-        j.head = *sealed;
+        {
+            std::lock_guard lock(j.shared);
+            j.full.erase(j.full.begin());
+            if (!sealed) return std::unexpected(sealed.error());
+            j.head = *sealed;
+        }
+        if (j.keep_head && !first->has_failed()) j.keep_head(*sealed);
     }
 }
 
@@ -333,6 +337,10 @@ Result<> JournalWriter::housekeep() {
 ChainHead JournalWriter::chain_head() const {
     std::lock_guard lock(impl_->shared);
     return impl_->head;
+}
+
+void JournalWriter::on_seal(std::function<void(const ChainHead&)> keep) {
+    impl_->keep_head = std::move(keep);
 }
 
 std::size_t JournalWriter::open_holds() const { return impl_->reserves.size(); }

@@ -84,20 +84,13 @@ Result<std::vector<SegmentName>> retirable(const std::string& directory,
     return gone;
 }
 
-Result<std::size_t> retire(const std::string& directory, const std::vector<Cursor>& cursors,
-                           std::uint32_t live_epoch) {
-    auto gone = retirable(directory, cursors, live_epoch);
-    if (!gone) return std::unexpected(gone.error());
-    for (const SegmentName& name : *gone) {
+Result<> retire(const std::string& directory, const std::vector<SegmentName>& segments) {
+    for (const SegmentName& name : segments) {
         std::string path = directory + "/" + name.file_name();
         if (::unlink(path.c_str()) != 0 && errno != ENOENT)
             return io_failure("remove", path, errno);
     }
-    if (!gone->empty()) {
-        if (auto synced = sync_directory(directory); !synced)
-            return std::unexpected(synced.error());
-    }
-    return gone->size();
+    return segments.empty() ? Result<>{} : sync_directory(directory);
 }
 
 }  // namespace weir::ledger

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/statvfs.h>
 
+#include "store/chain_heads.h"
 #include "store/schema.h"
 
 namespace weir::store {
@@ -112,6 +113,14 @@ Result<std::vector<ledger::Cursor>> Bookkeeper::checkpoint() {
                     "a reader keeps the database from being checkpointed: try again");
     }
     return cursors;
+}
+
+Result<> Bookkeeper::keep_chain_head(const ledger::ChainHead& head) {
+    return store::keep_chain_head(*database_, head);
+}
+
+Result<> Bookkeeper::forget_chain_heads(const std::vector<ledger::SegmentName>& segments) {
+    return store::forget_chain_heads(*database_, segments);
 }
 
 }  // namespace weir::store

@@ -49,6 +49,10 @@ class Bookkeeper {
     // can no longer take back: segments behind it are not needed by this reader (ledger.md J6).
     Result<std::vector<ledger::Cursor>> checkpoint();
 
+    // See chain_heads.h.
+    Result<> keep_chain_head(const ledger::ChainHead& head);
+    Result<> forget_chain_heads(const std::vector<ledger::SegmentName>& segments);
+
     const FoldCounters& counters() const { return fold_.counters(); }
 
  private:
@@ -86,6 +90,11 @@ class BookkeeperThread {
     Result<> flush();
     // See Bookkeeper::checkpoint; runs on the bookkeeper's thread.
     Result<std::vector<ledger::Cursor>> checkpoint();
+    // Does not wait. A head that cannot be written is told as an error; the family's next one
+    // stands for it.
+    void keep_chain_head(const ledger::ChainHead& head);
+    // Errors: io, shutting_down; then the segments have to stay.
+    Result<> forget_chain_heads(const std::vector<ledger::SegmentName>& segments);
     FoldCounters counters() const;
 
  private:
@@ -95,6 +104,9 @@ class BookkeeperThread {
     bool work(std::unique_lock<std::mutex>& lock);
     void run_tasks(std::unique_lock<std::mutex>& lock);
     bool ask(Task task);
+    // On the bookkeeper's thread; waits for its answer.
+    template <class Answer>
+    Answer asked(std::function<Answer()> question);
 
     std::unique_ptr<Bookkeeper> bookkeeper_;
     std::function<void(const Error&)> on_error_;

@@ -10,6 +10,7 @@
 #include "ledger/journal.h"
 #include "ledger/segment.h"
 #include "store/backlog.h"
+#include "store/chain_heads.h"
 #include "store/recovery.h"
 #include "store/schema.h"
 #include "store/store_fixture.h"
@@ -71,6 +72,31 @@ TEST(Backlog, IsWhatTheJournalHoldsAndTheBooksDoNot) {
     ASSERT_EQ(bookkeeper->fold_all().value(), 29u);
     EXPECT_EQ(records_folded(reader).value(), 60);
     EXPECT_EQ(records_to_fold(reader, company.journal).value(), 60);
+}
+
+TEST(ChainHeads, AreTheNewestOfEachFamilyUntilItsSegmentsGo) {
+    Company company;
+    auto bookkeeper = Bookkeeper::open(company.options()).value();
+    const auto head = [](std::uint32_t epoch, std::uint32_t seq) {
+        ledger::ChainHead out{.segment = {epoch, 0, seq}};
+        out.digest.fill(static_cast<std::uint8_t>(seq));
+        return out;
+    };
+    for (const auto& [epoch, seq] : {std::pair{1u, 1u}, {2u, 1u}, {1u, 2u}}) {
+        ASSERT_TRUE(bookkeeper->keep_chain_head(head(epoch, seq)));
+    }
+    Database reader = open_store_reader(company.scratch.file("weir.db")).value();
+    const auto kept = [&] {
+        std::string out;
+        for (const ledger::ChainHead& h : read_chain_heads(reader).value()) {
+            EXPECT_EQ(h.digest, head(1, h.segment.seq).digest);
+            out += h.segment.file_name() + " ";
+        }
+        return out;
+    };
+    EXPECT_EQ(kept(), head(1, 2).segment.file_name() + " " + head(2, 1).segment.file_name() + " ");
+    ASSERT_TRUE(bookkeeper->forget_chain_heads({{1, 0, 1}, {2, 0, 1}}));
+    EXPECT_EQ(kept(), head(1, 2).segment.file_name() + " ");
 }
 
 TEST(Bookkeeper, DeathBetweenJournalAndCommitCountsEachRecordOnce) {

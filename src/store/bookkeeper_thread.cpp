@@ -50,26 +50,38 @@ bool BookkeeperThread::ask(Task task) {
     return true;
 }
 
-Result<> BookkeeperThread::flush() {
+template <class Answer>
+Answer BookkeeperThread::asked(std::function<Answer()> question) {
     // Shared: the asker may be gone before set_value has returned.
-    const auto promise = std::make_shared<std::promise<Result<>>>();
-    std::future<Result<>> answer = promise->get_future();
-    const bool taken = ask([this, promise] {
-        const Result<std::size_t> folded = bookkeeper_->fold_all();
-        publish();
-        promise->set_value(folded ? Result<>{} : std::unexpected(folded.error()));
-    });
+    const auto promise = std::make_shared<std::promise<Answer>>();
+    std::future<Answer> answer = promise->get_future();
+    const bool taken =
+        ask([promise, question = std::move(question)] { promise->set_value(question()); });
     if (!taken) return fail(ErrorCode::shutting_down);
     return answer.get();
 }
 
+Result<> BookkeeperThread::flush() {
+    return asked<Result<>>([this]() -> Result<> {
+        const Result<std::size_t> folded = bookkeeper_->fold_all();
+        publish();
+        return folded ? Result<>{} : std::unexpected(folded.error());
+    });
+}
+
 Result<std::vector<ledger::Cursor>> BookkeeperThread::checkpoint() {
-    using Answer = Result<std::vector<ledger::Cursor>>;
-    const auto promise = std::make_shared<std::promise<Answer>>();
-    std::future<Answer> answer = promise->get_future();
-    const bool taken = ask([this, promise] { promise->set_value(bookkeeper_->checkpoint()); });
-    if (!taken) return fail(ErrorCode::shutting_down);
-    return answer.get();
+    return asked<Result<std::vector<ledger::Cursor>>>([this] { return bookkeeper_->checkpoint(); });
+}
+
+void BookkeeperThread::keep_chain_head(const ledger::ChainHead& head) {
+    (void)ask([this, head] {
+        const Result<> kept = bookkeeper_->keep_chain_head(head);
+        if (!kept && on_error_) on_error_(kept.error());
+    });
+}
+
+Result<> BookkeeperThread::forget_chain_heads(const std::vector<ledger::SegmentName>& segments) {
+    return asked<Result<>>([this, &segments] { return bookkeeper_->forget_chain_heads(segments); });
 }
 
 FoldCounters BookkeeperThread::counters() const {

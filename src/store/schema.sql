@@ -11,6 +11,13 @@ CREATE TABLE cursors (
     PRIMARY KEY (epoch, worker, seq)
 ) WITHOUT ROWID;
 
+-- The last sealed segment of each journal family, and its SHA-256: without it, a newest segment that
+-- was cut off or taken away would not be missed (ledger.md J12).
+CREATE TABLE chain_heads (
+    epoch INTEGER NOT NULL, worker INTEGER NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (epoch, worker)
+) WITHOUT ROWID;
+
 -- Each combination of dimensions that rollups are kept for.
 CREATE TABLE scopes (
     id INTEGER PRIMARY KEY,

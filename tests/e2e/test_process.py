@@ -105,6 +105,21 @@ def test_a_damaged_journal_is_loud(start_weir, upstream):
     assert report["sound"] is False and report["damages"] > 0
 
 
+def test_a_newest_segment_that_was_taken_away_is_missed(start_weir, upstream):
+    weir = start_weir(config_for(upstream.url))
+    weir.post(PATH, CHAT)
+    weir.stop()
+    report = json.loads(weir.cli("ledger", "verify", "--json", "--data", weir.data).stdout)
+    assert report["sound"] and report["chain_heads_compared"] == report["segments"]
+    segment = max((weir.data / "journal").glob("*.wj"), key=lambda p: p.stat().st_size)
+    kept = segment.read_bytes()
+    segment.unlink()
+    done = weir.cli("ledger", "verify", "--data", weir.data, check=False)
+    assert done.returncode == 1 and segment.name in done.stdout and "missing" in done.stdout
+    segment.write_bytes(kept)
+    assert "sound" in weir.cli("ledger", "verify", "--data", weir.data).stdout
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of its own, made of memory: small_disk(megabytes) is its path."""
