@@ -1,3 +1,13 @@
+# weir_precompile(target header …): headers that most of its sources read are parsed once. Only where
+# everything is built once, as by a person's first `make run`: ccache does not see through a
+# precompiled header, and it hides a missing include.
+function(weir_precompile target)
+  if(WEIR_PRECOMPILE)
+    list(TRANSFORM ARGN REPLACE ">$" "$<ANGLE-R>")
+    target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
+  endif()
+endfunction()
+
 # weir_room(name SOURCES a.cpp … [ROOMS base …] [LINK pkg::target …] [TESTS a_test.cpp …])
 # One static library `weir_<name>` for each folder of src/, and one test program `<name>_test` from
 # the tests that stand beside its sources. ROOMS may name only what src/README.md allows.
