@@ -78,6 +78,7 @@ Result<> WeirProcess::start() {
     journal_options_.clock = &machine_.clock;
     journal_options_.disk = machine_.disk;
     treasury_.define(options_.policy->budgets);
+    treasury_.limit_rates(options_.policy->rate_limits);
     if (options_.bookkeeping) {
         if (auto recovered = recover(); !recovered) return recovered;
     }

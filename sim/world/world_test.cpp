@@ -109,7 +109,9 @@ TEST_F(AuditorSees, AHoldThatIsInNoJournal) {
     request.usd_bound = Money::from_pico(5);
     request.now = weir->treasury().now();
     core::Verdict verdict;
-    ASSERT_TRUE(weir->treasury().reserve(request, verdict));
+    core::RateVerdict rates;
+    core::RateTicket ticket;
+    ASSERT_TRUE(weir->treasury().reserve(request, verdict, rates, ticket));
     EXPECT_NE(found().find("I7"), std::string::npos) << found();
 }
 

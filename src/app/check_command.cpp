@@ -54,7 +54,8 @@ std::string amount_text(const core::BudgetSpec& spec) {
     return to_string(spec.amount) + " " + std::string(core::budget_unit_name(spec.unit));
 }
 
-std::vector<std::string> evadable(const core::BudgetSpec& spec) {
+// Of a budget or a rate limit.
+std::vector<std::string> evadable(const auto& spec) {
     std::vector<std::string> names;
     for (const auto& condition : spec.where) {
         if (callers_can_set(condition.dimension)) {
@@ -65,10 +66,34 @@ std::vector<std::string> evadable(const core::BudgetSpec& spec) {
     return names;
 }
 
+std::string by_text(const std::optional<core::Dimension>& by) {
+    return by ? " by " + std::string(core::dimension_name(*by)) : "";
+}
+
+// "60 requests and 100000 tokens a minute, 8 calls at once"
+std::string rates_text(const core::RateLimitSpec& spec) {
+    std::string out;
+    if (spec.requests > 0) out += fmt::format("{} requests", spec.requests);
+    if (spec.tokens > 0) out += fmt::format("{}{} tokens", out.empty() ? "" : " and ", spec.tokens);
+    if (!out.empty()) out += " a minute";
+    if (spec.parallel > 0) {
+        out += fmt::format("{}{} calls at once", out.empty() ? "" : ", ", spec.parallel);
+    }
+    return out;
+}
+
 std::string joined(const std::vector<std::string>& names) {
     std::string out;
     for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
     return out;
+}
+
+void tell_evadable(std::ostream& out, const std::vector<std::string>& names, const char* what) {
+    if (names.empty()) return;
+    fmt::print(out,
+               "             ! callers can set {}: bind it in the key, or keep a {} above this one "
+               "that they cannot evade\n",
+               joined(names), what);
 }
 
 void tell(std::ostream& out, const Config& config, const core::PriceBook& prices) {
@@ -88,16 +113,14 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     }
     if (config.budgets.empty()) fmt::print(out, "  budgets    none: nothing is held back\n");
     for (const auto& budget : config.budgets) {
-        fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name, amount_text(budget),
-                   core::window_name(budget.window), budget.by ? " by " : "",
-                   budget.by ? core::dimension_name(*budget.by) : "", kind_of(budget));
-        auto names = evadable(budget);
-        if (!names.empty()) {
-            fmt::print(out,
-                       "             ! callers can set {}: bind it in the key, or keep a budget "
-                       "above this one that they cannot evade\n",
-                       joined(names));
-        }
+        fmt::print(out, "  budget     {:<12} {} a {}{}: {}\n", budget.name, amount_text(budget),
+                   core::window_name(budget.window), by_text(budget.by), kind_of(budget));
+        tell_evadable(out, evadable(budget), "budget");
+    }
+    for (const auto& limit : config.rate_limits) {
+        fmt::print(out, "  rate limit {:<12} {}{}\n", limit.name, rates_text(limit),
+                   by_text(limit.by));
+        tell_evadable(out, evadable(limit), "rate limit");
     }
 }
 
@@ -123,6 +146,10 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
         doc["budgets"].push_back({{"name", budget.name},
                                   {"kind", kind_of(budget)},
                                   {"callers_can_set", evadable(budget)}});
+    }
+    doc["rate_limits"] = nlohmann::json::array();
+    for (const auto& limit : config.rate_limits) {
+        doc["rate_limits"].push_back({{"name", limit.name}, {"callers_can_set", evadable(limit)}});
     }
     fmt::print(out, "{}\n", doc.dump(2));
 }

@@ -284,19 +284,50 @@ void read_budget_window(Reading& r, const YAML::Node& node, core::BudgetSpec& sp
     }
 }
 
-void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
-    if (!node.IsMap()) return r.yaml.complain(node, "a budget is a map");
-    r.yaml.check_keys(node, "budgets.*");
-    core::BudgetSpec spec;
-    spec.name = name;
+// `where` and `by`, of a budget or a rate limit.
+void read_scope(Reading& r, const YAML::Node& node, std::vector<core::BudgetCondition>& where,
+                std::optional<core::Dimension>& by) {
     r.yaml.entries(node, "where", [&](const std::string& key, const YAML::Node& value) {
         auto dimension = read_dimension(r, value, key);
         if (!dimension) return;
         YAML::Node holder;
         holder["values"] = value;
-        spec.where.push_back({*dimension, r.yaml.list(holder, "values")});
+        where.push_back({*dimension, r.yaml.list(holder, "values")});
     });
-    if (auto by = r.yaml.text(node, "by")) spec.by = read_dimension(r, node["by"], *by);
+    if (auto text = r.yaml.text(node, "by")) by = read_dimension(r, node["by"], *text);
+}
+
+void read_rate_limit(Reading& r, const std::string& name, const YAML::Node& node) {
+    if (!node.IsMap()) return r.yaml.complain(node, "a rate limit is a map");
+    r.yaml.check_keys(node, "rate_limits.*");
+    core::RateLimitSpec spec;
+    spec.name = name;
+    read_scope(r, node, spec.where, spec.by);
+    constexpr std::int64_t kMost = 1'000'000'000'000;
+    auto take = [&](const char* unit, std::int64_t& amount) {
+        amount = r.yaml.integer(node, unit, 1, kMost).value_or(0);
+        return node[unit].IsDefined();
+    };
+    const bool requests = take("requests", spec.requests);
+    const bool tokens = take("tokens", spec.tokens);
+    const bool parallel = take("parallel", spec.parallel);
+    if (!requests && !tokens && !parallel) {
+        r.yaml.complain(
+            node,
+            fmt::format("rate limit '{}' limits nothing: requests, tokens or parallel", name));
+    }
+    if (auto burst = r.yaml.integer(node, "burst", 1, 60)) {
+        spec.burst = std::chrono::seconds{*burst};
+    }
+    r.config.rate_limits.push_back(std::move(spec));
+}
+
+void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
+    if (!node.IsMap()) return r.yaml.complain(node, "a budget is a map");
+    r.yaml.check_keys(node, "budgets.*");
+    core::BudgetSpec spec;
+    spec.name = name;
+    read_scope(r, node, spec.where, spec.by);
     read_budget_amount(r, name, node, spec);
     read_budget_window(r, node, spec);
     r.config.budgets.push_back(std::move(spec));
@@ -428,6 +459,8 @@ Result<Config> parse_config(std::string_view yaml, std::string_view file_name,
                        [&](const auto& name, const auto& node) { read_route(r, name, node); });
         reader.entries(root, "budgets",
                        [&](const auto& name, const auto& node) { read_budget(r, name, node); });
+        reader.entries(root, "rate_limits",
+                       [&](const auto& name, const auto& node) { read_rate_limit(r, name, node); });
         read_limits(r, root);
     } catch (const YAML::Exception& e) {
         return fail(ErrorCode::config_invalid,

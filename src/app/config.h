@@ -40,6 +40,7 @@ struct Config {
     std::vector<core::ProviderRecord> providers;
     std::map<std::string, std::vector<core::RouteTarget>> routes;
     std::vector<core::BudgetSpec> budgets;  // ids are the store's to mint
+    std::vector<core::RateLimitSpec> rate_limits;
     std::vector<core::Dimension> expected;
     core::Limits limits;
 };

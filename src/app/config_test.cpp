@@ -149,6 +149,29 @@ TEST(Config, AmountsAreExactAndNeverNegative) {
     complaints("budgets: {pot: {calls: 1.5}}\n");
 }
 
+TEST(Config, RateLimitsSayWhatTheyLimit) {
+    auto config = parse_config(R"(
+rate_limits:
+  keys:    { by: key, requests: 60, tokens: 100000, burst: 10 }
+  interns: { where: { team: interns }, by: model, parallel: 4 }
+)",
+                               "f", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    ASSERT_EQ(config->rate_limits.size(), 2u);
+    EXPECT_EQ(config->rate_limits[0].requests, 60);
+    EXPECT_EQ(config->rate_limits[0].tokens, 100'000);
+    EXPECT_EQ(config->rate_limits[0].parallel, 0);
+    EXPECT_EQ(config->rate_limits[0].burst, std::chrono::seconds{10});
+    EXPECT_EQ(config->rate_limits[1].by, core::Dimension::model);
+    EXPECT_EQ(config->rate_limits[1].where.at(0).any_of, std::vector<std::string>{"interns"});
+    EXPECT_NE(complaints("rate_limits: {keys: {by: key}}\n").find("limits nothing"),
+              std::string::npos);
+    complaints("rate_limits: {keys: {requests: 0}}\n");
+    complaints("rate_limits: {keys: {requests: 1, burst: 61}}\n");
+    EXPECT_NE(complaints("rate_limits: {keys: {usd: 1}}\n").find("usd"), std::string::npos)
+        << "money is never a rate";
+}
+
 TEST(Config, ARouteNamesConfiguredProviders) {
     EXPECT_NE(complaints("providers: {openai: {}}\nroutes: {fast: [groq/llama]}\n").find("groq"),
               std::string::npos);

@@ -64,6 +64,18 @@ Json budgets_json(const core::Policy& policy, const core::Attribution& caller,
     return out;
 }
 
+Json rate_limits_json(const std::vector<core::RateStanding>& standings) {
+    Json out = Json::array();
+    for (const core::RateStanding& s : standings) {
+        Json limit{{"name", s.limit}, {"unit", core::rate_unit_name(s.unit)}};
+        if (!s.instance.empty()) limit["instance"] = s.instance;
+        limit["amount"] = s.amount;
+        limit["remaining"] = s.remaining;
+        out.push_back(std::move(limit));
+    }
+    return out;
+}
+
 Json last_calls_json(const std::vector<store::CallRow>& rows) {
     Json out = Json::array();
     for (const store::CallRow& row : rows) {
@@ -108,6 +120,7 @@ Result<std::string> ControlDesk::tell_me(const gateway::DeskQuestion& question) 
     out["missing"] = missing_json(*policy, question.attribution);
     out["budgets"] =
         budgets_json(*policy, question.attribution, treasury_.figures_for(question.attribution));
+    out["rate_limits"] = rate_limits_json(treasury_.standings(question.attribution));
     out["last_calls"] = last_calls_json(*last);
     return out.dump(2) + "\n";
 }

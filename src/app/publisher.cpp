@@ -46,8 +46,9 @@ Result<> Publisher::hand_budgets(const std::vector<core::BudgetSpec>& specs) {
 Result<> Publisher::publish(const Config& config, std::shared_ptr<const core::PriceBook> prices) {
     auto parts = sources_.directory.load_policy_parts();
     if (!parts) return std::unexpected(parts.error());
-    // First, so that nothing a new snapshot allows runs ahead of its budget.
+    // First, so that nothing a new snapshot allows runs ahead of its budget or rate limit.
     Result<> budgets = hand_budgets(parts->budgets);
+    sources_.treasury.limit_rates(config.rate_limits);
     policy_ = build_policy(config, std::move(*parts), std::move(prices),
                            policy_ ? policy_->version + 1 : 1);
     take_(policy_);

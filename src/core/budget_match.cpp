@@ -14,8 +14,9 @@ std::string_view BudgetSubject::of(Dimension d) const {
     return value.empty() ? kNoValue : value;
 }
 
-BudgetMatch::BudgetMatch(const BudgetSpec& spec) : by_(spec.by) {
-    for (const BudgetCondition& condition : spec.where) {
+BudgetMatch::BudgetMatch(const std::vector<BudgetCondition>& where, std::optional<Dimension> by)
+    : by_(by) {
+    for (const BudgetCondition& condition : where) {
         Condition made{.dimension = condition.dimension, .any_of = {}};
         for (const std::string& text : condition.any_of) {
             made.any_of.push_back({.text = text, .glob = text.contains('*')});
@@ -59,29 +60,43 @@ std::string budget_instance(const BudgetSpec& spec, const Attribution& attributi
     return name;
 }
 
-bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::string_view team) {
-    for (const BudgetCondition& condition : spec.where) {
+namespace {
+
+bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimension> by,
+                std::string_view instance, std::string_view team) {
+    for (const BudgetCondition& condition : where) {
         if (condition.dimension == Dimension::team) {
             return condition.any_of.size() == 1 && condition.any_of.front() == team;
         }
     }
-    if (!spec.by) return false;
-    if (*spec.by == Dimension::team) return instance == team;
+    if (!by) return false;
+    if (*by == Dimension::team) return instance == team;
     // Instances by trajectory are named "team/trajectory".
-    return *spec.by == Dimension::trajectory && instance.size() > team.size() &&
+    return *by == Dimension::trajectory && instance.size() > team.size() &&
            instance.starts_with(team) && instance[team.size()] == '/';
 }
 
-bool budget_is_shown_to(const Attribution& caller, const BudgetSpec& spec,
-                        std::string_view instance) {
+}  // namespace
+
+bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::string_view team) {
+    return is_of_team(spec.where, spec.by, instance, team);
+}
+
+bool is_shown_to(const Attribution& caller, const std::vector<BudgetCondition>& where,
+                 std::optional<Dimension> by, std::string_view instance) {
     const std::string& key = caller.of(Dimension::key);
-    const bool by_key = spec.by == Dimension::key && instance == key;
-    const bool of_key = std::ranges::any_of(spec.where, [&key](const BudgetCondition& condition) {
+    const bool by_key = by == Dimension::key && instance == key;
+    const bool of_key = std::ranges::any_of(where, [&key](const BudgetCondition& condition) {
         return condition.dimension == Dimension::key && condition.any_of.size() == 1 &&
                condition.any_of.front() == key;
     });
     return (!key.empty() && (by_key || of_key)) ||
-           budget_is_of_team(spec, instance, caller.of(Dimension::team));
+           is_of_team(where, by, instance, caller.of(Dimension::team));
+}
+
+bool budget_is_shown_to(const Attribution& caller, const BudgetSpec& spec,
+                        std::string_view instance) {
+    return is_shown_to(caller, spec.where, spec.by, instance);
 }
 
 }  // namespace weir::core

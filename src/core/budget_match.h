@@ -1,5 +1,5 @@
-// Which calls a budget counts, and against which of its instances: for core/budget, and for who
-// goes over the ledger by the million.
+// Which calls a budget or a rate limit counts, and against which of its instances: for core/budget,
+// core/rate_limit, and for who goes over the ledger by the million.
 #pragma once
 
 #include <array>
@@ -33,7 +33,8 @@ struct BudgetSubject {
 // A budget's `where` and `by`, made ready for the hot path.
 class BudgetMatch {
  public:
-    explicit BudgetMatch(const BudgetSpec& spec);
+    BudgetMatch(const std::vector<BudgetCondition>& where, std::optional<Dimension> by);
+    explicit BudgetMatch(const BudgetSpec& spec) : BudgetMatch(spec.where, spec.by) {}
     bool matches(const BudgetSubject& subject) const;
     // Writes the instance's name, reusing what `out` has. Trajectories are scoped to the team
     // ("team/trajectory"), so that a guessed id joins nothing (product.md §3.9).
@@ -56,5 +57,9 @@ class BudgetMatch {
     std::optional<Dimension> by_;
     std::optional<BudgetCondition> exact_;
 };
+
+// As budget_is_shown_to, of whatever has a `where` and a `by`.
+bool is_shown_to(const Attribution& caller, const std::vector<BudgetCondition>& where,
+                 std::optional<Dimension> by, std::string_view instance);
 
 }  // namespace weir::core

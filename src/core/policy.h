@@ -18,6 +18,7 @@
 #include "core/budget.h"
 #include "core/call.h"
 #include "core/price.h"
+#include "core/rate_limit.h"
 
 namespace weir::core {
 
@@ -125,6 +126,7 @@ struct Policy {
     std::vector<ProviderRecord> providers;
     std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
     std::vector<BudgetSpec> budgets;
+    std::vector<RateLimitSpec> rate_limits;
     std::shared_ptr<const PriceBook> prices;
     std::vector<Dimension>
         expected;  // told in x-weir-missing when absent: task_type, application …

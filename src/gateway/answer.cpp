@@ -8,6 +8,8 @@
 namespace weir::gateway {
 namespace {
 
+constexpr Duration kSecond = std::chrono::seconds{1};
+
 std::string quantity_text(core::BudgetUnit unit, Int128 quantity) {
     return unit == core::BudgetUnit::usd ? Money::from_pico(quantity).to_usd()
                                          : to_string(quantity);
@@ -16,6 +18,35 @@ std::string quantity_text(core::BudgetUnit unit, Int128 quantity) {
 std::string resets_text(core::WindowSpan window) {
     if (window.end == std::numeric_limits<std::int64_t>::max()) return {};
     return to_rfc3339(UnixTime::from_seconds(window.end));
+}
+
+// To the whole second, rounded up.
+std::string instant_text(UnixTime t) {
+    return to_rfc3339(UnixTime::from_seconds((t + (kSecond - Duration{1})).seconds()));
+}
+
+// "120ms", "1s", "6m0s", rounded up.
+std::string duration_text(Duration d) {
+    const auto whole = [&d](Duration unit) {
+        return (d + unit - Duration{1}) / unit;
+    };
+    if (d < kSecond) return std::to_string(whole(std::chrono::milliseconds{1})) + "ms";
+    const std::int64_t seconds = whole(kSecond);
+    std::string out;
+    if (seconds >= 3600) out += std::to_string(seconds / 3600) + "h";
+    if (seconds >= 60) out += std::to_string(seconds / 60 % 60) + "m";
+    return out + std::to_string(seconds % 60) + "s";
+}
+
+std::optional<provider::RateFigures> rate_figures(const core::RateVerdict& rates) {
+    if (!rates.refused) return std::nullopt;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
+        rates.retry_after > Duration{} ? rates.retry_after : Duration{kSecond});
+    return provider::RateFigures{.limit = rates.refused->limit,
+                                 .scope = rates.refused->instance,
+                                 .unit = rates.refused->unit,
+                                 .amount = rates.refused->amount,
+                                 .retry_after_ms = wait.count()};
 }
 
 // The tightest that the key may see, or the one that refused; nullptr: there is none.
@@ -78,6 +109,26 @@ void append_attribution_fields(std::string& out, const CallNotes& notes) {
 
 }  // namespace
 
+void append_rate_fields(std::string& out, core::Dialect dialect, const core::RateVerdict& rates) {
+    const bool anthropic = dialect == core::Dialect::anthropic;
+    for (const core::RateStanding& standing : rates.standings) {
+        if (standing.unit == core::RateUnit::parallel) continue;  // no SDK has a name for it
+        const auto append = [&](std::string_view what, std::string_view value) {
+            const std::string_view unit = core::rate_unit_name(standing.unit);
+            if (anthropic) {
+                out.append("anthropic-ratelimit-").append(unit).append("-").append(what);
+            } else {
+                out.append("x-ratelimit-").append(what).append("-").append(unit);
+            }
+            out.append(": ").append(value).append("\r\n");
+        };
+        append("limit", std::to_string(standing.amount));
+        append("remaining", std::to_string(standing.remaining));
+        append("reset", anthropic ? instant_text(rates.at + standing.full_in)
+                                  : duration_text(standing.full_in));
+    }
+}
+
 std::string_view budget_name(const core::Policy& policy, std::uint64_t id) {
     auto at = std::ranges::find(policy.budgets, id, &core::BudgetSpec::id);
     return at == policy.budgets.end() ? std::string_view{"(removed)"} : std::string_view{at->name};
@@ -99,14 +150,17 @@ void append_weir_fields(std::string& out, const CallNotes& notes) {
         out.append("x-weir-max-output: ").append(notes.max_output).append("\r\n");
     }
     append_budget_field(out, notes);
+    append_rate_fields(out, notes.dialect, notes.rates);
     append_attribution_fields(out, notes);
 }
 
-void append_provider_fields(std::string& out, const codec::ResponseHead& provider) {
+void append_provider_fields(std::string& out, const codec::ResponseHead& provider,
+                            const CallNotes& notes) {
     codec::append_status_line(out, provider.status);
     bool named = connection_names_fields(provider.fields);
     for (const auto& field : provider.fields) {
         if (!answers_through(field.name)) continue;
+        if (!notes.rates.standings.empty() && tells_a_rate(field.name)) continue;
         if (named && codec::connection_names(provider.fields, field.name)) continue;
         out.append(field.name).append(": ").append(field.value).append("\r\n");
     }
@@ -116,8 +170,10 @@ Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool hea
     std::string id = notes.id.is_null() ? std::string{} : notes.id.text();
     std::optional<provider::RefusalFigures> figures;
     if (notes.policy != nullptr) figures = refusal_figures(notes.decision, *notes.policy);
-    provider::ErrorAnswer answer =
-        provider::error_answer(notes.dialect, error, id, figures ? &*figures : nullptr);
+    std::optional<provider::RateFigures> rate;
+    if (error.code() == ErrorCode::rate_limited) rate = rate_figures(notes.rates);
+    provider::ErrorAnswer answer = provider::error_answer(
+        notes.dialect, error, id, figures ? &*figures : nullptr, rate ? &*rate : nullptr);
     Refusal out;
     out.status = answer.status;
     codec::append_status_line(out.head, answer.status);

@@ -28,15 +28,19 @@ struct CallNotes {
     const core::Attribution* attribution = nullptr;
     const core::Policy* policy = nullptr;
     core::Verdict decision;                // the latest
+    core::RateVerdict rates;               // the latest
     std::optional<Settlement> settlement;  // where known before the head goes out
 };
 
-// "x-weir-…" fields. Only budgets that the caller's key may see are named: its own team's.
+// "x-weir-…" fields, and the rate limits'. Only budgets that the caller's key may see are named:
+// its own team's.
 void append_weir_fields(std::string& out, const CallNotes& notes);
 
 // Status line and the provider's fields that may pass. Weir's fields, framing and the blank line
-// are the caller's to add; the provider's head is there only until its payload is read.
-void append_provider_fields(std::string& out, const codec::ResponseHead& provider);
+// are the caller's to add; the provider's head is there only until its payload is read. Where Weir
+// limits the caller's rate, what the provider says of its own limits is not the caller's business.
+void append_provider_fields(std::string& out, const codec::ResponseHead& provider,
+                            const CallNotes& notes);
 
 // A whole refusal: head and body. `close`: the connection cannot go on.
 struct Refusal {
@@ -45,6 +49,10 @@ struct Refusal {
     int status = 0;
 };
 Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool head_only);
+
+// The rate limits that the call met, as SDKs of its dialect read them (wire.md §1.1, §1.4):
+// x-ratelimit-…, anthropic-ratelimit-….
+void append_rate_fields(std::string& out, core::Dialect dialect, const core::RateVerdict& rates);
 
 // The figures of the refusing budget, for the body; nullopt where no budget refused.
 std::optional<provider::RefusalFigures> refusal_figures(const core::Verdict& verdict,

@@ -174,6 +174,10 @@ bool connection_names_fields(const std::vector<codec::HeaderField>& fields) {
     });
 }
 
+bool tells_a_rate(std::string_view name) {
+    return has_prefix(name, "x-ratelimit-") || has_prefix(name, "anthropic-ratelimit-");
+}
+
 bool answers_through(std::string_view name) {
     return !codec::is_hop_by_hop(name) && !kNotAnswered.contains(name) &&
            !has_prefix(name, "x-weir-");

@@ -52,5 +52,7 @@ bool connection_names_fields(const std::vector<codec::HeaderField>& fields);
 // May a field of the provider's answer reach the client? Framing and connection fields, cookies and
 // what speaks of the provider's own origin (alt-svc, strict-transport-security) may not.
 bool answers_through(std::string_view field_name);
+// Does the field say where its sender stands in the provider's rate limits?
+bool tells_a_rate(std::string_view field_name);
 
 }  // namespace weir::gateway

@@ -267,7 +267,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     core::Verdict verdict;
     auto hold = is_free(call) ? Hold::admit_free(road, std::move(draft), call.policy->prices)
                               : Hold::admit(road, std::move(draft), *bound, request,
-                                            call.policy->prices, verdict);
+                                            call.policy->prices, verdict, notes.rates);
     notes.decision = std::move(verdict);
     if (!hold) co_return refused(hold.error());
     ++notes.attempts;

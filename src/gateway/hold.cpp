@@ -1,6 +1,8 @@
 #include "gateway/hold.h"
 
 #include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace weir::gateway {
@@ -25,6 +27,20 @@ Money our_cost(const ledger::AttemptHead& head, const core::Bill& bill) {
     return head.own_credential ? Money{} : bill.total;
 }
 
+// "Rate limit interns (research): 60 requests a minute. Try again in 3.2 s."
+std::string rate_text(const core::RateVerdict& rates) {
+    const core::RateStanding& limit = *rates.refused;
+    std::string scope = limit.instance.empty() ? "" : fmt::format(" ({})", limit.instance);
+    if (limit.unit == core::RateUnit::parallel) {
+        return fmt::format("Rate limit {}{}: {} calls at once. Try again when one has ended.",
+                           limit.limit, scope, limit.amount);
+    }
+    double seconds = std::chrono::duration<double>(rates.retry_after).count();
+    return fmt::format("Rate limit {}{}: {} {} a minute. Try again in {:.1f} s.", limit.limit,
+                       scope, limit.amount, core::rate_unit_name(limit.unit),
+                       std::max(std::ceil(seconds * 10) / 10, 0.1));
+}
+
 std::int64_t tokens_of(const core::Usage& usage) {
     std::int64_t sum = 0;
     for (const auto& line : usage.lines) sum += line.input_total() + line.output_total();
@@ -35,14 +51,18 @@ std::int64_t tokens_of(const core::Usage& usage) {
 
 Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
                          const core::ReserveRequest& request,
-                         std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict) {
+                         std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict,
+                         core::RateVerdict& rates) {
     road.unsynced.retry();
-    if (auto reserved = road.treasury.reserve(request, verdict); !reserved) {
+    core::RateTicket ticket;
+    if (auto reserved = road.treasury.reserve(request, verdict, rates, ticket); !reserved) {
         return std::unexpected(reserved.error());
     }
+    if (rates.refused) return fail(ErrorCode::rate_limited, rate_text(rates));
     if (verdict.kind != core::VerdictKind::admitted) return fail(refusal_code(verdict.kind));
     if (const Error* why = unbounded_under(verdict.parts, bound)) {
         road.treasury.release(verdict.parts);
+        road.treasury.leave(ticket, 0);
         return std::unexpected(*why);
     }
     draft.sequence = verdict.sequence;
@@ -50,24 +70,26 @@ Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bou
     draft.input_bound = bound.quote.input_bound;
     draft.max_output = bound.quote.max_output;
     draft.parts = verdict.parts;
-    return write_admit(road, std::move(draft), std::move(book), bound.quote.token_bound);
+    return write_admit(road, std::move(draft), std::move(book), std::move(ticket),
+                       bound.quote.token_bound);
 }
 
 Result<Hold> Hold::admit_free(Road& road, ledger::AdmitRecord draft,
                               std::shared_ptr<const core::PriceBook> book) {
-    return write_admit(road, std::move(draft), std::move(book), 0);
+    return write_admit(road, std::move(draft), std::move(book), {}, 0);
 }
 
 Result<Hold> Hold::write_admit(Road& road, ledger::AdmitRecord admit,
-                               std::shared_ptr<const core::PriceBook> book,
+                               std::shared_ptr<const core::PriceBook> book, core::RateTicket ticket,
                                std::int64_t token_bound) {
     auto record = std::make_unique<ledger::Record>(std::move(admit));
     auto written = road.journal.append(*record);
     if (!written) {
         road.treasury.release(std::get<ledger::AdmitRecord>(*record).parts);
+        road.treasury.leave(ticket, 0);
         return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
     }
-    Hold hold{road, std::move(record), std::move(book), token_bound};
+    Hold hold{road, std::move(record), std::move(book), std::move(ticket), token_bound};
     if (road.durability == Durability::sync) written = road.journal.sync();
     if (!written) {
         // It stands in the journal, so it must end there too.
@@ -154,6 +176,8 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     end.head = std::move(admit.head);
     end.parts = std::move(admit.parts);
     if (state == ledger::EndState::unknown) ++road.counters.unknown;
+
+    road.treasury.leave(ticket_, end.charge_tokens);
 
     Settlement settlement{end.cost, end.charge, end.bill.unpriced};
     core::SettleAmounts amounts{end.charge, end.charge_tokens};

@@ -25,13 +25,15 @@ struct Settlement {
 
 class Hold {
  public:
-    // Reserves across all matching budgets and writes the admit record. `verdict` is filled either
-    // way. Errors: budget_busy, budget_exhausted, call_exceeds_budget, too_many_trajectories; the
-    // bound's own, where a blocking budget matches and there is no bound (then nothing is held and
-    // a refusal is to be written by the caller); ledger_unavailable.
+    // Reserves across all matching rate limits and budgets and writes the admit record. `rates` and
+    // `verdict` are filled either way. Errors: rate_limited, budget_busy, budget_exhausted,
+    // call_exceeds_budget, too_many_trajectories; the bound's own, where a blocking budget matches
+    // and there is no bound (then nothing is held and a refusal is to be written by the caller);
+    // ledger_unavailable.
     static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
                               const core::ReserveRequest& request,
-                              std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict);
+                              std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict,
+                              core::RateVerdict& rates);
     // A call that bills nothing (a count, a list of models): in the ledger, against no budget.
     static Result<Hold> admit_free(Road& road, ledger::AdmitRecord draft,
                                    std::shared_ptr<const core::PriceBook> book);
@@ -39,6 +41,7 @@ class Hold {
         : road_(std::exchange(other.road_, nullptr)),
           record_(std::move(other.record_)),
           book_(std::move(other.book_)),
+          ticket_(std::move(other.ticket_)),
           token_bound_(other.token_bound_),
           marked_(other.marked_),
           dispatched_(other.dispatched_) {}
@@ -66,21 +69,23 @@ class Hold {
     using OwnRecord = std::unique_ptr<ledger::Record>;
 
     Hold(Road& road, OwnRecord record, std::shared_ptr<const core::PriceBook> book,
-         std::int64_t token_bound)
+         core::RateTicket ticket, std::int64_t token_bound)
         : road_(&road),
           record_(std::move(record)),
           book_(std::move(book)),
+          ticket_(std::move(ticket)),
           token_bound_(token_bound) {}
     core::Bill bill_of(const core::Usage& usage) const;
     const ledger::AdmitRecord& admitted() const { return std::get<ledger::AdmitRecord>(*record_); }
     static Result<Hold> write_admit(Road& road, ledger::AdmitRecord admit,
                                     std::shared_ptr<const core::PriceBook> book,
-                                    std::int64_t token_bound);
+                                    core::RateTicket ticket, std::int64_t token_bound);
     Settlement end(ledger::EndState state, core::Usage usage, ledger::Outcome outcome);
 
     Road* road_;        // nullptr: moved from, or ended
     OwnRecord record_;  // an AdmitRecord; apart, since it is a kilobyte of texts to move
     std::shared_ptr<const core::PriceBook> book_;
+    core::RateTicket ticket_;
     std::int64_t token_bound_ = 0;
     bool marked_ = false;  // the mark stands in the journal, whether or not it could be synced
     bool dispatched_ = false;

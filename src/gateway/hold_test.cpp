@@ -36,7 +36,7 @@ class Holds : public RoadTest {
         draft.head.model = "sim-small";
         draft.head.price_vendor = "openai";
         return Hold::admit(weir->road(), std::move(draft), bound, request, options.policy->prices,
-                           verdict_);
+                           verdict_, rates_);
     }
     static core::Usage exact(std::int64_t input, std::int64_t output) {
         core::Usage usage;
@@ -63,6 +63,7 @@ class Holds : public RoadTest {
 
     core::Attribution attribution_;
     core::Verdict verdict_;
+    core::RateVerdict rates_;
 };
 
 TEST_F(Holds, DroppedUndispatchedItIsReleased) {

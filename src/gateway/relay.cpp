@@ -159,7 +159,7 @@ runtime::Task<bool> relay_stream(RelayContext& c) {
     {
         std::string head;
         head.reserve(1024);
-        append_provider_fields(head, c.exchange.head());
+        append_provider_fields(head, c.exchange.head(), c.notes);
         append_weir_fields(head, c.notes);
         if (chunked) head.append("transfer-encoding: chunked\r\n");
         if (!keep_alive) head.append("connection: close\r\n");
@@ -253,7 +253,7 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     bool ok = status >= 200 && status < 300;
     std::string head;
     head.reserve(1024);
-    append_provider_fields(head, c.exchange.head());
+    append_provider_fields(head, c.exchange.head(), c.notes);
     std::string storage;
     auto payload = Payload::of(c.exchange.head());
     Result<std::string_view> body = std::string_view{};

@@ -58,9 +58,31 @@ void Treasury::seed(std::uint64_t budget_id, std::string_view instance, core::Wi
     budgets_.seed(budget_id, instance, window, settled, overrun);
 }
 
-Result<> Treasury::reserve(const core::ReserveRequest& request, core::Verdict& verdict) {
+void Treasury::limit_rates(std::vector<core::RateLimitSpec> specs) {
     std::lock_guard lock(mutex_);
-    return budgets_.reserve(request, verdict);
+    rates_.define(std::move(specs));
+}
+
+Result<> Treasury::reserve(const core::ReserveRequest& request, core::Verdict& verdict,
+                           core::RateVerdict& rates, core::RateTicket& ticket) {
+    std::lock_guard lock(mutex_);
+    if (rates_.empty()) return budgets_.reserve(request, verdict);
+    const core::RateRequest rate{.attribution = request.attribution,
+                                 .provider = request.provider,
+                                 .model = request.model,
+                                 .token_bound = request.token_bound,
+                                 .first_attempt = request.first_attempt,
+                                 .now = now_locked()};
+    if (auto checked = rates_.check(rate, rates); !checked || rates.refused) return checked;
+    if (auto reserved = budgets_.reserve(request, verdict); !reserved) return reserved;
+    if (verdict.kind == core::VerdictKind::admitted) rates_.enter(rate, rates, ticket);
+    return {};
+}
+
+void Treasury::leave(const core::RateTicket& ticket, std::int64_t tokens) {
+    if (ticket.parts.empty()) return;
+    std::lock_guard lock(mutex_);
+    rates_.leave(ticket, tokens, now_locked());
 }
 
 void Treasury::settle(const std::vector<core::HoldPart>& parts, const core::SettleAmounts& charge) {
@@ -87,6 +109,11 @@ std::vector<core::InstanceFigures> Treasury::figures() {
 std::vector<core::InstanceFigures> Treasury::figures_for(const core::Attribution& attribution) {
     std::lock_guard lock(mutex_);
     return budgets_.figures_for(attribution, now_locked());
+}
+
+std::vector<core::RateStanding> Treasury::standings(const core::Attribution& attribution) {
+    std::lock_guard lock(mutex_);
+    return rates_.standings(attribution, now_locked());
 }
 
 bool Treasury::books_balance() {

@@ -1,4 +1,5 @@
-// The budgets of the process behind one lock, and the one time by which money is decided.
+// The budgets and rate limits of the process behind one lock, and the one time by which money is
+// decided.
 // Owner: App. Thread: any; the lock is held for well under a microsecond and never over IO.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "core/budget.h"
+#include "core/rate_limit.h"
 #include "runtime/clock.h"
 
 namespace weir::gateway {
@@ -37,13 +39,19 @@ class Treasury {
     void redefine(std::vector<core::BudgetSpec> specs, const std::vector<Seed>& seeds);
     void seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
               Int128 settled, Int128 overrun);
-    Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict);
+    void limit_rates(std::vector<core::RateLimitSpec> specs);
+    // Rate limits and budgets, all or none. Where a limit refuses, `rates` says so and no budget
+    // was asked: `verdict` is empty. Every ticket is given back by `leave`.
+    Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict,
+                     core::RateVerdict& rates, core::RateTicket& ticket);
+    void leave(const core::RateTicket& ticket, std::int64_t tokens);
     void settle(const std::vector<core::HoldPart>& parts, const core::SettleAmounts& charge);
     void release(const std::vector<core::HoldPart>& parts);
     void correct(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
                  Int128 delta);
     std::vector<core::InstanceFigures> figures();
     std::vector<core::InstanceFigures> figures_for(const core::Attribution& attribution);
+    std::vector<core::RateStanding> standings(const core::Attribution& attribution);
     // Invariant I1, for tests.
     bool books_balance();
 
@@ -56,6 +64,7 @@ class Treasury {
     std::mutex mutex_;
     UnixTime latest_;
     core::Budgets budgets_;
+    core::RateLimits rates_;
 };
 
 }  // namespace weir::gateway

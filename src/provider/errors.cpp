@@ -104,6 +104,12 @@ std::string_view param_of(std::string_view message) {
 // ---- bodies
 // ---------------------------------------------------------------------------------------
 
+// What a refusal rests on, where it rests on figures.
+struct Why {
+    const RefusalFigures* budget = nullptr;
+    const RateFigures* rate = nullptr;
+};
+
 void write_quantities(JsonWriter& json, const RefusalFigures& f) {
     if (f.unit == core::BudgetUnit::usd) {
         json.field("used_usd", f.used).field("held_usd", f.held).field("amount_usd", f.amount);
@@ -113,12 +119,16 @@ void write_quantities(JsonWriter& json, const RefusalFigures& f) {
     json.field("used", f.used).field("held", f.held).field("amount", f.amount);
 }
 
-void write_weir(JsonWriter& json, const Error& error, std::string_view call_id,
-                const RefusalFigures* figures) {
+void write_weir(JsonWriter& json, const Error& error, std::string_view call_id, Why why) {
     json.key("weir").begin_object();
     json.field("code", error.info().name).field("retryable", error.info().retryable);
     json.field("call_id", call_id);
-    if (figures != nullptr) {
+    if (why.rate != nullptr) {
+        json.field("limit", why.rate->limit).field("scope", why.rate->scope);
+        json.field("unit", core::rate_unit_name(why.rate->unit)).field("amount", why.rate->amount);
+        json.field("retry_after_ms", why.rate->retry_after_ms);
+    }
+    if (const RefusalFigures* figures = why.budget) {
         json.field("budget", figures->budget).field("scope", figures->scope);
         write_quantities(json, *figures);
         json.key("resets_at");
@@ -132,10 +142,9 @@ void write_weir(JsonWriter& json, const Error& error, std::string_view call_id,
     json.end_object();
 }
 
-void write_openai_error(JsonWriter& json, const Error& error, std::string_view call_id,
-                        const RefusalFigures* figures) {
+void write_openai_error(JsonWriter& json, const Error& error, std::string_view call_id, Why why) {
     json.key("error").begin_object();
-    json.field("message", text_for(error, figures));
+    json.field("message", text_for(error, why.budget));
     json.field("type", openai_type(status_for(Dialect::openai_chat, error)));
     json.key("param");
     if (auto param = param_of(error.message()); param.empty()) {
@@ -144,28 +153,26 @@ void write_openai_error(JsonWriter& json, const Error& error, std::string_view c
         json.string(param);
     }
     json.field("code", error.info().name);
-    write_weir(json, error, call_id, figures);
+    write_weir(json, error, call_id, why);
     json.end_object();
 }
 
-void write_anthropic(JsonWriter& json, const Error& error, std::string_view call_id,
-                     const RefusalFigures* figures) {
+void write_anthropic(JsonWriter& json, const Error& error, std::string_view call_id, Why why) {
     json.begin_object().field("type", "error").key("error").begin_object();
     json.field("type", anthropic_type(error, status_for(Dialect::anthropic, error)));
-    json.field("message", text_for(error, figures));
-    write_weir(json, error, call_id, figures);
+    json.field("message", text_for(error, why.budget));
+    write_weir(json, error, call_id, why);
     json.end_object().field("request_id", call_id).end_object();
 }
 
-std::string body_for(Dialect dialect, const Error& error, std::string_view call_id,
-                     const RefusalFigures* figures) {
+std::string body_for(Dialect dialect, const Error& error, std::string_view call_id, Why why) {
     std::string body;
     JsonWriter json{body};
     if (dialect == Dialect::anthropic) {
-        write_anthropic(json, error, call_id, figures);
+        write_anthropic(json, error, call_id, why);
     } else {
         json.begin_object();
-        write_openai_error(json, error, call_id, figures);
+        write_openai_error(json, error, call_id, why);
         json.end_object();
     }
     return body;
@@ -174,9 +181,10 @@ std::string body_for(Dialect dialect, const Error& error, std::string_view call_
 // ---- retries
 // ----------------------------------------------------------------------------------------
 
-std::int64_t retry_after_ms(const Error& error, const RefusalFigures* figures) {
+std::int64_t retry_after_ms(const Error& error, Why why) {
     if (!error.info().retryable) return 0;
-    if (figures != nullptr && figures->retry_after_ms > 0) return figures->retry_after_ms;
+    if (why.budget != nullptr && why.budget->retry_after_ms > 0) return why.budget->retry_after_ms;
+    if (why.rate != nullptr && why.rate->retry_after_ms > 0) return why.rate->retry_after_ms;
     switch (error.code()) {
         case ErrorCode::budget_busy:
         case ErrorCode::overloaded:
@@ -218,7 +226,7 @@ std::string responses_events(const Error& error, std::string_view call_id, std::
     raised.begin_object().field("type", "error").field("code", error.info().name);
     raised.field("message", error.message()).key("param").null();
     raised.field("sequence_number", sequence + 1);
-    write_openai_error(raised, error, call_id, nullptr);
+    write_openai_error(raised, error, call_id, {});
     raised.end_object();
     out.append("\n\n");
     return out;
@@ -227,12 +235,13 @@ std::string responses_events(const Error& error, std::string_view call_id, std::
 }  // namespace
 
 ErrorAnswer error_answer(Dialect dialect, const Error& error, std::string_view call_id,
-                         const RefusalFigures* figures) {
+                         const RefusalFigures* figures, const RateFigures* rate) {
+    const Why why{figures, rate};
     ErrorAnswer answer;
     answer.status = status_for(dialect, error);
-    answer.body = body_for(dialect, error, call_id, figures);
+    answer.body = body_for(dialect, error, call_id, why);
     answer.headers.emplace_back("x-should-retry", error.info().retryable ? "true" : "false");
-    if (std::int64_t ms = retry_after_ms(error, figures); ms > 0) {
+    if (std::int64_t ms = retry_after_ms(error, why); ms > 0) {
         answer.headers.emplace_back("retry-after", std::to_string((ms + 999) / 1000));
         answer.headers.emplace_back("retry-after-ms", std::to_string(ms));
     }
@@ -247,11 +256,11 @@ std::string error_event(Dialect dialect, const Error& error, std::string_view ca
                         std::int64_t sequence_number) {
     switch (dialect) {
         case Dialect::anthropic:
-            return "event: error\ndata: " + body_for(dialect, error, call_id, nullptr) + "\n\n";
+            return "event: error\ndata: " + body_for(dialect, error, call_id, {}) + "\n\n";
         case Dialect::openai_responses:
             return responses_events(error, call_id, sequence_number);
         default:
-            return "data: " + body_for(dialect, error, call_id, nullptr) + "\n\n";
+            return "data: " + body_for(dialect, error, call_id, {}) + "\n\n";
     }
 }
 

@@ -49,6 +49,25 @@ TEST(ErrorAnswer, AnExhaustedBudgetInOpenAisWords) {
     EXPECT_EQ(header(answer, "retry-after"), "");
 }
 
+TEST(ErrorAnswer, ARateLimitSaysWhenInHeadersAndBody) {
+    RateFigures rate{.limit = "interns",
+                     .scope = "gpt-6-sol",
+                     .unit = core::RateUnit::tokens,
+                     .amount = 100'000,
+                     .retry_after_ms = 1'200};
+    auto answer = error_answer(Dialect::openai_chat, Error{ErrorCode::rate_limited}, "call_1",
+                               nullptr, &rate);
+    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(
+        answer.body,
+        R"({"error":{"message":"The rate limit was reached.","type":"rate_limit_error","param":null,"code":"rate_limited",)"
+        R"("weir":{"code":"rate_limited","retryable":true,"call_id":"call_1","limit":"interns","scope":"gpt-6-sol",)"
+        R"("unit":"tokens","amount":100000,"retry_after_ms":1200}}})");
+    EXPECT_EQ(header(answer, "x-should-retry"), "true");
+    EXPECT_EQ(header(answer, "retry-after"), "2");
+    EXPECT_EQ(header(answer, "retry-after-ms"), "1200");
+}
+
 TEST(ErrorAnswer, ABudgetOfCallsCountsInCallsAndNotInDollars) {
     RefusalFigures figures;
     figures.budget = "ticket";

@@ -136,8 +136,16 @@ struct RefusalFigures {
     std::string amount;
     std::string resets_at;  // RFC 3339, empty = never
     std::string what_to_do;
-    std::int64_t retry_after_ms =
-        0;  // budget_busy, rate_limited: when money or rate may be back; 0 = default
+    std::int64_t retry_after_ms = 0;  // budget_busy: when money may be back; 0 = default
+};
+
+// Of the rate limit that refused.
+struct RateFigures {
+    std::string limit;
+    std::string scope;
+    core::RateUnit unit = core::RateUnit::requests;
+    std::int64_t amount = 0;  // a minute, or at once
+    std::int64_t retry_after_ms = 0;
 };
 
 struct ErrorAnswer {
@@ -151,9 +159,10 @@ struct ErrorAnswer {
 // billing_error). `call_id` goes into the body's request id. `error.code` (OpenAI) and
 // `error.weir.code` (both) are the error table's name; `error.weir` holds the figures, for
 // machines: used_usd, held_usd and amount_usd of a budget in USD; of any other its unit, used, held
-// and amount.
+// and amount; of a rate limit its unit, amount and retry_after_ms.
 ErrorAnswer error_answer(core::Dialect dialect, const Error& error, std::string_view call_id,
-                         const RefusalFigures* figures = nullptr);
+                         const RefusalFigures* figures = nullptr,
+                         const RateFigures* rate = nullptr);
 // The same as what ends a running stream so that the SDK raises. OpenAI's chat gets no [DONE] after
 // it: a torn stream must not look whole. `sequence_number`: of the next Responses event.
 std::string error_event(core::Dialect dialect, const Error& error, std::string_view call_id,
