@@ -159,6 +159,7 @@ def test_a_key_is_bound_to_its_models(weir, provider):
 
 def test_ones_own_credential_goes_through_and_is_metered_outside_budgets(weir, provider):
     """A subscription login beside x-weir-key (product.md 3.15)."""
+    assert weir.post("/v1/chat/completions", CHAT).status == 200  # so that something is used
     before = usd(weir.budget("team")["instances"][0]["used"])
     answer = send(weir, "/v1/messages", [("Authorization", "Bearer sk-ant-oat-own"),
                                          ("x-weir-key", weir.key)])
