@@ -13,7 +13,5 @@ done
 python=$root/build/venv/bin/python
 [[ -x $python ]] || { echo "e2e: there is no $python: scripts/setup.sh --test makes it" >&2; exit 1; }
 export WEIR_BUILD=$build PYTHONDONTWRITEBYTECODE=1
-# Under ASan freed memory is kept for a while, and some tests look at how much the program takes.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=32}
 # Each file stays on one process: the kill test takes one, the others share the second.
 exec "$python" -m pytest -n 2 --dist loadfile "$@" .

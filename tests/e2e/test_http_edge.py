@@ -18,7 +18,7 @@ import canned
 import wire
 from ledger import check_released
 from upstream import Reply
-from weir import PROMPT, Weir, config_for
+from weir import PROGRAM, PROMPT, Weir, config_for
 from wire import Client, Torn
 
 CHAT = "/v1/chat/completions"
@@ -97,6 +97,10 @@ def raw_provider():
     yield make
     for provider in made:
         provider.close()
+
+
+# Then the memory that is measured is mostly the sanitizer's own.
+SANITIZED = any(mark in PROGRAM.read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 
 
 def memory_peak(weir):
@@ -321,7 +325,7 @@ def test_a_bomb_is_refused_in_little_memory(start_weir, upstream):
     for coding, make in BOMBS.items():
         answer = weir.post(CHAT, make(), [("Content-Encoding", coding)])
         assert answer.status == 413, (coding, answer.body)
-        assert memory_peak(weir) < 250, coding
+        assert SANITIZED or memory_peak(weir) < 250, coding
     assert upstream.requests == []
     assert weir.post(CHAT, BODY).status == 200
 
