@@ -57,6 +57,7 @@ Result<> AdminTest::publish() {
     for (const core::KeyRecord& key : parts.keys) next->keys.emplace(key.id, key);
     next->teams = std::move(parts.teams);
     next->budgets = std::move(parts.budgets);
+    next->stops = std::move(parts.stops);
     next->environments = {{"staging", {}, false}, {"production", {}, true}};
     next->prices = book;
     policy = next;

@@ -38,6 +38,11 @@ Result<Answer> get_spend(Services& services, const Request& request);
 Result<Answer> list_budgets(Services& services, const Request& request);
 Result<Answer> get_budget(Services& services, const Request& request);
 
+// stops.cpp
+Result<Answer> list_stops(Services& services, const Request& request);
+Result<Answer> create_stop(Services& services, const Request& request);
+Result<Answer> remove_stop(Services& services, const Request& request);
+
 // prices.cpp
 Result<Answer> list_prices(Services& services, const Request& request);
 Result<Answer> find_prices(Services& services, const Request& request);

@@ -38,6 +38,10 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"GET", "/admin/v1/budgets", reads, list_budgets},
     {"GET", "/admin/v1/budgets/{name}", reads, get_budget},
 
+    {"GET", "/admin/v1/stops", reads, list_stops},
+    {"POST", "/admin/v1/stops", administers, create_stop},
+    {"DELETE", "/admin/v1/stops/{id}", administers, remove_stop},
+
     {"GET", "/admin/v1/prices", reads, list_prices},
     {"GET", "/admin/v1/prices/find", reads, find_prices},
     {"POST", "/admin/v1/prices/import", administers, import_prices},

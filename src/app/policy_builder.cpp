@@ -18,6 +18,7 @@ std::shared_ptr<const core::Policy> build_policy(const Config& config, store::Po
     policy->providers = config.providers;
     policy->routes = config.routes;
     policy->budgets = std::move(parts.budgets);
+    policy->stops = std::move(parts.stops);
     policy->rate_limits = config.rate_limits;
     policy->prices = std::move(prices);
     policy->expected = config.expected;

@@ -74,7 +74,7 @@ runtime::Task<void> RoadWorker::shake_hands(runtime::Own low, std::string peer) 
 
 void RoadWorker::take_policy(std::shared_ptr<const core::Policy> policy) {
     worker_.loop().post(
-        [this, policy = std::move(policy)]() mutable { road_.policy = std::move(policy); });
+        [this, policy = std::move(policy)]() mutable { road_.take_policy(std::move(policy)); });
 }
 
 runtime::Task<void> RoadWorker::tell_drained(std::function<void()> drained) {

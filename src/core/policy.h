@@ -19,6 +19,7 @@
 #include "core/call.h"
 #include "core/price.h"
 #include "core/rate_limit.h"
+#include "core/stop.h"
 
 namespace weir::core {
 
@@ -127,6 +128,7 @@ struct Policy {
     std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
     std::vector<BudgetSpec> budgets;
     std::vector<RateLimitSpec> rate_limits;
+    std::vector<StopRule> stops;
     std::shared_ptr<const PriceBook> prices;
     std::vector<Dimension>
         expected;  // told in x-weir-missing when absent: task_type, application …

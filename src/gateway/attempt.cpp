@@ -134,6 +134,15 @@ AttemptOutcome end_without_answer(const http::UpstreamExchange& exchange, Hold& 
     return lost;
 }
 
+// An operator's word against such a call, as it stands now.
+std::optional<Error> stopped(const Road& road, const PreparedCall& call,
+                             const core::Target& target) {
+    const core::StopRule* stop =
+        core::stopped_by(road.policy->stops, call.attribution, target.provider->name, target.model);
+    if (stop == nullptr) return std::nullopt;
+    return Error{ErrorCode::stopped, core::stop_message(*stop)};
+}
+
 runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     const core::Limits& limits = d.call.policy->limits;
     const auto& provider = *d.target.provider;
@@ -156,7 +165,14 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         d.hold.release(failure(std::move(outcome), Error{ErrorCode::client_gone}));
         co_return answered_call(false);
     }
+    if (auto stop = stopped(d.road, d.call, d.target)) {  // while the connection was made
+        d.road.pool.give_back(address, std::move(*connection));
+        d.hold.release(failure(std::move(outcome), *stop));
+        co_return failed(*stop);
+    }
     http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection), timeouts(limits));
+    LiveCalls::Entry live{d.road.live,    d.call.attribution, provider.name,
+                          d.target.model, exchange,           d.client.stream()};
     OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
     note_maximum(outcome, d.notes, body);
     std::string head = upstream_head(d, body.bytes().size());
@@ -250,6 +266,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
         !core::model_allowed(*call.key, target.model)) {
         co_return refused(Error{ErrorCode::model_not_allowed});
     }
+    if (auto stop = stopped(road, call, target)) co_return refused(*stop);
     auto bound = bound_attempt(call, target);
     if (!bound) co_return refused(bound.error());
 

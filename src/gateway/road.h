@@ -11,6 +11,7 @@
 #include "core/identify.h"
 #include "core/policy.h"
 #include "gateway/desk.h"
+#include "gateway/live_calls.h"
 #include "gateway/treasury.h"
 #include "gateway/unsynced_ends.h"
 #include "http/upstream_pool.h"
@@ -53,11 +54,18 @@ struct Road {
     std::uint32_t epoch = 0;
     std::uint16_t worker = 0;
 
-    std::shared_ptr<const core::Policy> policy;  // swapped on the loop
+    std::shared_ptr<const core::Policy> policy;
     std::uint64_t last_seq = 0;
     RoadCounters counters;
     bool draining = false;
     UnsyncedEnds unsynced{net, journal, treasury};
+    LiveCalls live{};
+
+    // From now on; what it stops ends before this returns. On the loop.
+    void take_policy(std::shared_ptr<const core::Policy> next) {
+        policy = next;
+        live.end_stopped(next->stops);
+    }
 
     CallId next_call_id() { return {epoch, worker, ++last_seq}; }
 };

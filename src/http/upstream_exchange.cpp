@@ -14,12 +14,6 @@ constexpr int kInterimsMax = 16;
 constexpr Duration kLastWords = std::chrono::seconds{1};
 constexpr MonoTime kNever{std::numeric_limits<std::int64_t>::max()};
 
-Error exchange_error(ssize_t negative_errno) {
-    if (negative_errno == -ECANCELED) return Error{ErrorCode::client_gone};
-    return stream_error(static_cast<int>(negative_errno), ErrorCode::provider_timeout,
-                        ErrorCode::provider_reset);
-}
-
 // What is left of a request.
 struct Unsent {
     std::string_view head;
@@ -69,6 +63,20 @@ void UpstreamExchange::unwatch() {
     client_ = nullptr;
 }
 
+Error UpstreamExchange::error_of(ssize_t negative_errno) const {
+    if (!stopped_.empty()) return Error{ErrorCode::stopped, stopped_};
+    if (negative_errno == -ECANCELED) return Error{ErrorCode::client_gone};
+    return stream_error(static_cast<int>(negative_errno), ErrorCode::provider_timeout,
+                        ErrorCode::provider_reset);
+}
+
+bool UpstreamExchange::stop(std::string message) {
+    stopped_ = std::move(message);
+    if (!waiting_) return false;
+    connection_->stream().cancel(ECANCELED);
+    return true;
+}
+
 MonoTime UpstreamExchange::after(Duration d) const {
     return d > Duration::zero() ? pool_.now() + d : kNever;
 }
@@ -99,10 +107,14 @@ runtime::Task<Result<>> UpstreamExchange::send(std::string_view head, std::strin
     while (!rest.empty()) {
         ssize_t n = rest.try_write(stream);
         if (n == -EAGAIN && listening) {
+            waiting_ = true;
             n = co_await runtime::either_way(stream);
+            waiting_ = false;
         } else if (n == -EAGAIN) {
             auto pieces = rest.pieces();
+            waiting_ = true;
             int r = co_await runtime::write_all(stream, pieces.data(), 2, at_most(timeouts_.write));
+            waiting_ = false;
             if (r < 0) co_return co_await cut_off(r, sent);
             break;
         }
@@ -146,12 +158,12 @@ UpstreamExchange::Early UpstreamExchange::look_for_early_answer() {
 // The request could not be written to its end. Is there an answer all the same? There is none to a
 // request of which nothing went out.
 runtime::Task<Result<>> UpstreamExchange::cut_off(int error, std::size_t sent) {
-    if (error == -ECANCELED) co_return std::unexpected(exchange_error(error));
+    if (error == -ECANCELED) co_return std::unexpected(error_of(error));
     broken_ = true;
     bool hung_up = error != -ETIMEDOUT;
     if (hung_up && sent > 0 && !answer_begun_) (void)co_await fill(after(kLastWords));
     if (answer_begun_) co_return Result<>{};
-    co_return std::unexpected(exchange_error(error));
+    co_return std::unexpected(error_of(error));
 }
 
 // Holds no buffer while it waits.
@@ -161,12 +173,14 @@ runtime::Task<Result<>> UpstreamExchange::fill(MonoTime until) {
     Duration left = until == kNever ? Duration::zero() : until - pool_.now();
     if (until != kNever && left <= Duration::zero()) co_return fail(ErrorCode::provider_timeout);
     if (end_ <= pool_.now()) co_return fail(ErrorCode::provider_timeout);
+    if (!stopped_.empty()) co_return fail(ErrorCode::stopped, stopped_);
     stream.set_deadline(at_most(left));
     for (;;) {
         input.rest();
-        if (int r = co_await runtime::readable(stream); r < 0) {
-            co_return std::unexpected(exchange_error(r));
-        }
+        waiting_ = true;
+        const int r = co_await runtime::readable(stream);
+        waiting_ = false;
+        if (r < 0) co_return std::unexpected(error_of(r));
         if (!input.make_room(kHeadBytesMax)) co_return fail(ErrorCode::provider_protocol);
         ssize_t n = stream.try_read(input.free_space(), input.free_bytes());
         if (n >= 0) {
@@ -177,7 +191,7 @@ runtime::Task<Result<>> UpstreamExchange::fill(MonoTime until) {
         }
         if (n != -EAGAIN) {
             broken_ = true;
-            co_return std::unexpected(exchange_error(n));
+            co_return std::unexpected(error_of(n));
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -63,11 +64,16 @@ class UpstreamExchange {
     void unwatch();
     // Brings the end of everything nearer: to this long from now.
     void end_within(Duration total) { end_ = std::min(end_, pool_.now() + total); }
+    // An operator ends it: whatever is waited for here, now or next, fails with `stopped` and that
+    // message. True: somebody waited, and has run on before this returns, perhaps to the end of
+    // this exchange.
+    bool stop(std::string message);
     bool reused() const { return connection_->reused(); }
 
  private:
     enum class Early : std::uint8_t { silent, accepts, ends };
 
+    Error error_of(ssize_t negative_errno) const;
     MonoTime after(Duration d) const;
     Duration at_most(Duration wait) const;
     runtime::Task<Result<>> fill(MonoTime until);
@@ -88,6 +94,8 @@ class UpstreamExchange {
     codec::ChunkedDecoder chunks_;
     std::size_t scanned_ = 0;  // of the head
     int interims_ = 0;
+    std::string stopped_;  // why; empty: it goes on
+    bool waiting_ = false;
     std::uint64_t left_ = 0;      // of a sized body
     std::size_t handed_out_ = 0;  // bytes in front of the input that views may point to
     bool fully_sent_ = false;

@@ -11,31 +11,6 @@ namespace {
 
 constexpr std::string_view kBlocking[] = {"by_environment", "always", "never"};
 
-std::string conditions_json(const std::vector<core::BudgetCondition>& where) {
-    std::string out = "[";
-    for (std::size_t i = 0; i < where.size(); ++i) {
-        out += i == 0 ? "[" : ",[";
-        append_json_string(out, core::dimension_name(where[i].dimension));
-        out += ',';
-        append_strings(out, where[i].any_of);
-        out += ']';
-    }
-    return out + "]";
-}
-
-std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text) {
-    const nlohmann::json array = nlohmann::json::parse(text, nullptr, false);
-    if (!array.is_array()) return std::nullopt;
-    std::vector<core::BudgetCondition> out;
-    for (const nlohmann::json& pair : array) {
-        if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) return std::nullopt;
-        const auto dimension = core::dimension_named(pair[0].get<std::string>());
-        if (!dimension) return std::nullopt;
-        out.push_back({*dimension, parse_strings(pair[1].dump())});
-    }
-    return out;
-}
-
 // The same set of calls, however its conditions were ordered.
 std::vector<core::BudgetCondition> canonical(std::vector<core::BudgetCondition> where) {
     for (core::BudgetCondition& condition : where) std::ranges::sort(condition.any_of);
@@ -79,6 +54,31 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
 }
 
 }  // namespace
+
+std::string conditions_json(const std::vector<core::BudgetCondition>& where) {
+    std::string out = "[";
+    for (std::size_t i = 0; i < where.size(); ++i) {
+        out += i == 0 ? "[" : ",[";
+        append_json_string(out, core::dimension_name(where[i].dimension));
+        out += ',';
+        append_strings(out, where[i].any_of);
+        out += ']';
+    }
+    return out + "]";
+}
+
+std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text) {
+    const nlohmann::json array = nlohmann::json::parse(text, nullptr, false);
+    if (!array.is_array()) return std::nullopt;
+    std::vector<core::BudgetCondition> out;
+    for (const nlohmann::json& pair : array) {
+        if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) return std::nullopt;
+        const auto dimension = core::dimension_named(pair[0].get<std::string>());
+        if (!dimension) return std::nullopt;
+        out.push_back({*dimension, parse_strings(pair[1].dump())});
+    }
+    return out;
+}
 
 std::uint64_t budget_id_of(const core::BudgetSpec& spec) {
     std::string shape;

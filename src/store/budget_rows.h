@@ -1,13 +1,19 @@
 // Budget definitions as rows, and what the ledger already knows of a budget that is new.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/budget.h"
 #include "store/sqlite.h"
 
 namespace weir::store {
+
+// `where` as a column: [["team",["a","b"]],…].
+std::string conditions_json(const std::vector<core::BudgetCondition>& where);
+std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text);
 
 // Follows from what the budget counts: name, conditions, `by`, unit, window. Never 0.
 std::uint64_t budget_id_of(const core::BudgetSpec& spec);

@@ -198,6 +198,9 @@ Result<PolicyParts> Directory::load_policy_parts() {
     Result<std::vector<core::BudgetSpec>> all_budgets = budgets();
     if (!all_budgets) return std::unexpected(std::move(all_budgets).error());
     parts.budgets = std::move(*all_budgets);
+    Result<std::vector<core::StopRule>> all_stops = stops();
+    if (!all_stops) return std::unexpected(std::move(all_stops).error());
+    parts.stops = std::move(*all_stops);
     return parts;
 }
 

@@ -1,6 +1,6 @@
-// Who may call and what may be spent: keys, teams, budgets, and the price books that entries refer
-// to. Each change stands with its audit row in one transaction, and is on the disk before the call
-// returns (ledger.md J8); the app then makes a new policy snapshot from `load_policy_parts`.
+// Who may call and what may be spent: keys, teams, budgets, stops, and the price books that entries
+// refer to. Each change stands with its audit row in one transaction, and is on the disk before the
+// call returns (ledger.md J8); the app then makes a new policy snapshot from `load_policy_parts`.
 // Thread: one, the control thread; it waits for the bookkeeper's transaction where one is running.
 // Errors: io, conflict (exists already, in use), not_found, invalid_parameter.
 #pragma once
@@ -61,7 +61,7 @@ struct AuditRow {
     UnixTime at;
     std::string actor;
     std::string action;   // "key.create", "budget.update", …
-    std::string subject;  // "key:<id>", "team:<name>", "budget:<name>"
+    std::string subject;  // "key:<id>", "team:<name>", "budget:<name>", "stop:<id>"
     std::string before;   // JSON; empty: was not there
     std::string after;    // JSON; empty: is gone
 };
@@ -71,6 +71,7 @@ struct PolicyParts {
     std::vector<StoredKey> admin_keys;
     std::map<std::string, core::TeamRecord> teams;
     std::vector<core::BudgetSpec> budgets;
+    std::vector<core::StopRule> stops;
 };
 
 class Directory {
@@ -105,6 +106,12 @@ class Directory {
     // The budgets of the configuration, whole: others of that origin are removed. Flush first, too.
     Result<> apply_config_budgets(const std::vector<core::BudgetSpec>& specs, const Change& change);
     Result<std::vector<core::BudgetSpec>> budgets();
+
+    // Ends what `where` says until `resume`; at most 100 at once. Errors: conflict beyond.
+    Result<core::StopRule> stop(std::vector<core::BudgetCondition> where, std::string reason,
+                                const Change& change);
+    Result<core::StopRule> resume(std::int64_t id, const Change& change);
+    Result<std::vector<core::StopRule>> stops();
 
     // Keeps a book's canonical text under its hash; a book that is there already costs one look-up.
     Result<> keep_price_book(std::string_view hash, std::string_view content, UnixTime at);

@@ -172,6 +172,12 @@ CREATE TABLE budgets (
 );
 CREATE UNIQUE INDEX budgets_name ON budgets (name) WHERE removed_at IS NULL;
 
+-- What operators have stopped, until it is resumed. Ids are never used again.
+CREATE TABLE stops (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conditions TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, since INTEGER NOT NULL
+);
+
 CREATE TABLE price_books (
     hash TEXT PRIMARY KEY, first_used_at INTEGER NOT NULL, content BLOB NOT NULL
 );

@@ -45,7 +45,8 @@ def rows(weir, *arguments):
 def test_help_names_every_command_and_teaches():
     done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("serve", "check", "keys", "teams", "calls", "why", "prices", "ledger", "budgets"):
+    for command in ("serve", "check", "keys", "teams", "calls", "why", "prices", "ledger", "budgets",
+                    "stop", "resume"):
         assert re.search(rf"^  {command}\b", done.stdout, re.M), command
         inner = subprocess.run([PROGRAM, command, "--help"], capture_output=True, text=True)
         assert inner.returncode == 0 and "Usage: weir " + command in inner.stdout
