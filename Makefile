@@ -37,7 +37,7 @@ tidy: setup                   ## clang-tidy over every file; a quarter of an hou
 
 bench: setup                  ## beside nginx and haproxy, in one run
 	@cmake --preset bench >/dev/null
-	@cmake --build --preset bench -j $(JOBS)
+	@cmake --build --preset bench --target weir weir_load budget_bench fold_bench -j $(JOBS)
 	@bench/run.py --build build/bench
 
 asan tsan: setup              ## the suite under the sanitizers

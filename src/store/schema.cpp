@@ -77,10 +77,10 @@ Result<> migrate(Database& database) {
 Result<Database> open_writer(const std::string& path, std::string_view synchronous) {
     Result<Database> database = Database::open(path, Database::Mode::read_write);
     if (!database) return database;
-    // A checkpoint of 4,000 pages writes each of the hot ones once, not once a commit.
+    // A checkpoint of 2,000 pages writes each of the hot ones once, not once a commit.
     Result<> set =
         database->exec(fmt::format("PRAGMA synchronous={}; PRAGMA cache_size=-65536; "
-                                   "PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY",
+                                   "PRAGMA wal_autocheckpoint=2000; PRAGMA temp_store=MEMORY",
                                    synchronous));
     if (!set) return std::unexpected(std::move(set).error());
     if (Result<> sound = quick_check(*database); !sound) {

@@ -186,8 +186,11 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
     if (rc != SQLITE_OK) return sqlite_error(rc, handle);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+    // An entry is some 2.3 kB: of a page of the usual 4 kB nearly half would be left empty, and yet
+    // be summed and written twice.
     const char* setup = mode == Mode::read_only ? "PRAGMA query_only=1;"
-                                                : "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=1;";
+                                                : "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; "
+                                                  "PRAGMA foreign_keys=1;";
     if (Result<> done = database.exec(setup); !done)
         return std::unexpected(std::move(done).error());
     return database;
