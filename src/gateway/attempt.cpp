@@ -256,6 +256,30 @@ void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHe
     (void)road.journal.append(ledger::Record{std::move(refusal)});
 }
 
+namespace {
+
+// Apart from the coroutine, so that what an admission needs does not stay in the frame of a stream.
+Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCall& call,
+                   const AttemptInput& input, const Bound& bound, CallNotes& notes) {
+    const core::Target& target = *input.target;
+    auto draft = draft_admit(road, call, head, target, bound, input.ordinal);
+    notes.decision = {};
+    if (is_free(call)) return Hold::admit_free(road, std::move(draft), call.policy->prices);
+    const core::ReserveRequest request{
+        .attribution = &call.attribution,
+        .provider = target.provider->name,
+        .model = target.model,
+        .environment_is_lenient = core::environment_is_lenient(*call.policy, call.attribution),
+        .usd_bound = bound.quote.bound,
+        .token_bound = bound.quote.token_bound,
+        .first_attempt = input.counts_call,
+        .now = draft.head.admitted_at};
+    return Hold::admit(road, std::move(draft), bound, request, call.policy->prices, notes.decision,
+                       notes.rates);
+}
+
+}  // namespace
+
 runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client,
                                       const PreparedCall& call, AttemptInput input,
                                       CallNotes& notes) {
@@ -269,23 +293,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);
     auto bound = bound_attempt(call, target);
     if (!bound) co_return refused(bound.error());
-
-    core::ReserveRequest request;
-    request.attribution = &call.attribution;
-    request.provider = target.provider->name;
-    request.model = target.model;
-    request.environment_is_lenient = core::environment_is_lenient(*call.policy, call.attribution);
-    request.usd_bound = bound->quote.bound;
-    request.token_bound = bound->quote.token_bound;
-    request.first_attempt = input.counts_call;
-
-    auto draft = draft_admit(road, call, client.head(), target, *bound, input.ordinal);
-    request.now = draft.head.admitted_at;
-    core::Verdict verdict;
-    auto hold = is_free(call) ? Hold::admit_free(road, std::move(draft), call.policy->prices)
-                              : Hold::admit(road, std::move(draft), *bound, request,
-                                            call.policy->prices, verdict, notes.rates);
-    notes.decision = std::move(verdict);
+    auto hold = admit(road, client.head(), call, input, *bound, notes);
     if (!hold) co_return refused(hold.error());
     ++notes.attempts;
     co_return co_await dispatch({.road = road,

@@ -42,7 +42,6 @@ class AnthropicMeter final : public Meter {
     void count_text(std::string_view data);
 
     bool long_cache_;
-    JsonReader reader_;
     Message message_;
     core::Usage earlier_;  // of messages that stopped before this one began
     ErrorNames error_;
@@ -94,7 +93,8 @@ bool AnthropicMeter::read_message(json::object object) {
 }
 
 void AnthropicMeter::on_start(std::string_view data) {
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     if (message_.started && ended_) {
         earlier_ = usage();
@@ -111,12 +111,13 @@ void AnthropicMeter::on_start(std::string_view data) {
         if (key != "message") return;
         if (const auto message = object_of(value)) read_message(*message);
     });
-    if (!walked || !reader_.intact()) message_.usage = AnthropicUsage{};
+    if (!walked || !reader.intact()) message_.usage = AnthropicUsage{};
     message_.final_usage = !message_.stop_reason.empty() && message_.usage.measured();
 }
 
 void AnthropicMeter::on_delta(std::string_view data) {
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     bool has_usage = false;
     AnthropicUsage figures = message_.usage;
@@ -134,7 +135,7 @@ void AnthropicMeter::on_delta(std::string_view data) {
             }
         }
     });
-    if (!walked || !reader_.intact()) return;
+    if (!walked || !reader.intact()) return;
     message_.usage = std::move(figures);
     repeated_ |= has_usage && message_.final_usage;
     message_.final_usage |= has_usage && !message_.stop_reason.empty();
@@ -144,7 +145,8 @@ void AnthropicMeter::on_stop() { ended_ = true; }
 
 void AnthropicMeter::on_error(std::string_view data) {
     failed_ = true;
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     each_field(*object, [&](std::string_view key, json::value value) {
         if (key == "error") error_ = read_error_names(value);
@@ -152,7 +154,8 @@ void AnthropicMeter::on_error(std::string_view data) {
 }
 
 void AnthropicMeter::on_body(std::string_view body) {
-    const auto object = reader_.object(body);
+    JsonReader reader;
+    const auto object = reader.object(body);
     if (!object) return;
     bool is_error = false;
     each_field(*object, [&](std::string_view key, json::value value) {
@@ -165,8 +168,8 @@ void AnthropicMeter::on_body(std::string_view body) {
         failed_ = true;
         return;
     }
-    const auto message = reader_.object(body);
-    if (!message || !read_message(*message) || !reader_.intact()) {
+    const auto message = reader.object(body);
+    if (!message || !read_message(*message) || !reader.intact()) {
         message_.usage = AnthropicUsage{};
         return;
     }

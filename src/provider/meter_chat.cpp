@@ -40,8 +40,10 @@ class ChatMeter final : public Meter {
     Parts scan(std::string_view data);
     // False: torn or malformed.
     bool parse(std::string_view data, bool is_body);
-    void read_choices(json::value value, bool is_body, bool& empty, bool& finished);
-    void count_text(json::value value);
+    // `document`: the text that the values are of.
+    void read_choices(json::value value, std::string_view document, bool is_body, bool& empty,
+                      bool& finished);
+    void count_text(json::value value, std::string_view document);
     // Counts the generated text of the JSON value at `at`, and looks there for a search's sources.
     void see_text(std::string_view text, std::size_t at, std::size_t& end);
     bool searched() const;
@@ -54,7 +56,6 @@ class ChatMeter final : public Meter {
     bool legacy_;  // text stands beside the choice's index, not in a delta
     bool embeddings_;
 
-    JsonReader reader_;
     std::string id_;
     std::string model_;
     std::string tier_;
@@ -128,7 +129,8 @@ void ChatMeter::on_event(std::string_view name, std::string_view data) {
 }
 
 // Of a body, where no events were scanned, the choices also tell their text and their reason.
-void ChatMeter::read_choices(json::value value, bool is_body, bool& empty, bool& finished) {
+void ChatMeter::read_choices(json::value value, std::string_view document, bool is_body,
+                             bool& empty, bool& finished) {
     each_object(value, [&](json::object choice) {
         empty = false;
         each_field(choice, [&](std::string_view key, json::value part) {
@@ -136,17 +138,17 @@ void ChatMeter::read_choices(json::value value, bool is_body, bool& empty, bool&
                 finished |= !is_null(part);
                 if (is_body) read_name(part, finish_reason_);
             } else if (is_body && (key == "message" || key == "text")) {
-                count_text(part);
+                count_text(part, document);
             }
         });
     });
 }
 
-void ChatMeter::count_text(json::value value) {
+void ChatMeter::count_text(json::value value, std::string_view document) {
     const std::string_view raw = value.raw_json_token();
-    const auto at = static_cast<std::size_t>(raw.data() - reader_.text().data());
+    const auto at = static_cast<std::size_t>(raw.data() - document.data());
     std::size_t end = 0;
-    see_text(reader_.text(), at, end);
+    see_text(document, at, end);
 }
 
 void ChatMeter::see_text(std::string_view text, std::size_t at, std::size_t& end) {
@@ -181,7 +183,8 @@ void ChatMeter::take_usage(const OpenAiUsage& usage, bool final_one) {
 }
 
 bool ChatMeter::parse(std::string_view data, bool is_body) {
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return false;
     bool empty = true;
     bool finished = false;
@@ -191,7 +194,7 @@ bool ChatMeter::parse(std::string_view data, bool is_body) {
         if (key == "usage") {
             if (const auto figures = object_of(value)) usage = read_openai_usage(*figures);
         } else if (key == "choices") {
-            read_choices(value, is_body, empty, finished);
+            read_choices(value, reader.text(), is_body, empty, finished);
         } else if (key == "model") {
             read_name(value, model_);
         } else if (key == "id") {
@@ -209,7 +212,7 @@ bool ChatMeter::parse(std::string_view data, bool is_body) {
             }
         }
     });
-    if (!walked || !reader_.intact()) return false;
+    if (!walked || !reader.intact()) return false;
     // The usage chunk proper has no choices; a finish chunk is the last of its choice.
     const bool last = empty || (finished && finishes_ >= choices_);
     if (usage && usage->measured()) {

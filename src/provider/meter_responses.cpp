@@ -213,7 +213,6 @@ class ResponsesMeter final : public Meter {
     void count_text(std::string_view data);
 
     core::Quirks quirks_;
-    JsonReader reader_;
     std::vector<Response> closed_;  // in order of their ends
     Response running_;              // what response.created told
     ErrorNames error_;
@@ -251,7 +250,8 @@ void ResponsesMeter::count_text(std::string_view data) {
 }
 
 void ResponsesMeter::on_created(std::string_view data) {
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     running_ = Response{};
     each_field(*object, [&](std::string_view key, json::value value) {
@@ -263,7 +263,8 @@ void ResponsesMeter::on_created(std::string_view data) {
 
 void ResponsesMeter::on_error(std::string_view data) {
     failed_ = true;
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     // Flat {"type":"error","code",…} as documented, or nested as recorded.
     each_field(*object, [&](std::string_view key, json::value value) {
@@ -273,7 +274,8 @@ void ResponsesMeter::on_error(std::string_view data) {
 }
 
 void ResponsesMeter::on_terminal(std::string_view data) {
-    const auto object = reader_.object(data);
+    JsonReader reader;
+    const auto object = reader.object(data);
     if (!object) return;
     Response response;
     bool found = false;
@@ -284,7 +286,7 @@ void ResponsesMeter::on_terminal(std::string_view data) {
             read_response(*inner, response);
         }
     });
-    if (found && walked && reader_.intact()) keep(std::move(response));
+    if (found && walked && reader.intact()) keep(std::move(response));
 }
 
 void ResponsesMeter::keep(Response&& response) {
@@ -305,11 +307,12 @@ void ResponsesMeter::keep(Response&& response) {
 }
 
 void ResponsesMeter::on_body(std::string_view body) {
-    const auto object = reader_.object(body);
+    JsonReader reader;
+    const auto object = reader.object(body);
     if (!object) return;
     Response response;
     read_response(*object, response);
-    if (!reader_.intact()) return;
+    if (!reader.intact()) return;
     // A background response answers before its work is done.
     if (response.status == "queued" || response.status == "in_progress") {
         running_ = std::move(response);

@@ -97,7 +97,6 @@ struct SseRelay::Impl {
     Meter& meter;
     Options options;
     codec::SseParser parser;
-    JsonReader reader;
     std::string carried;            // pieces of an event that began in an earlier feed
     std::deque<std::string> costs;  // members that were put in; views of them are out
     std::size_t fed_pieces = 0;
@@ -109,6 +108,7 @@ struct SseRelay::Impl {
 // put usage on the finish chunk do so unasked, and Azure's first chunk has no choices but no usage
 // either: both stay.
 bool SseRelay::Impl::is_usage_chunk(std::string_view data) {
+    JsonReader reader;
     const auto object = reader.object(data);
     if (!object) return false;
     bool has_usage = false;

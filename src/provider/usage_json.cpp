@@ -8,28 +8,62 @@ namespace {
 
 constexpr std::int64_t kCountMax = std::int64_t{1} << 53;
 constexpr std::size_t kNameBytesMax = 256;
+// One that has read a larger document is not kept.
+constexpr std::size_t kBufferKeptMax = std::size_t{256} << 10;
 
 }  // namespace
 
+struct JsonReader::Tools {
+    json::parser parser;
+    json::document document;
+    std::string buffer;
+    std::size_t size = 0;
+};
+
+std::vector<std::unique_ptr<JsonReader::Tools>>& JsonReader::idle() {
+    thread_local std::vector<std::unique_ptr<Tools>> idle;
+    return idle;
+}
+
+JsonReader::JsonReader() {
+    if (idle().empty()) {
+        tools_ = std::make_unique<Tools>();
+    } else {
+        tools_ = std::move(idle().back());
+        idle().pop_back();
+    }
+}
+
+JsonReader::~JsonReader() {
+    if (tools_->buffer.size() <= kBufferKeptMax) idle().push_back(std::move(tools_));
+}
+
+bool JsonReader::intact() { return tools_->document.is_alive(); }
+
+std::string_view JsonReader::text() const {
+    return std::string_view(tools_->buffer).substr(0, tools_->size);
+}
+
 std::optional<json::object> JsonReader::object(std::string_view text) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    auto& [parser, document, buffer, size] = *tools_;
     const std::size_t padded = text.size() + simdjson::SIMDJSON_PADDING;
-    if (buffer_.size() < padded) buffer_.resize(padded);
-    size_ = text.size();
-    std::memcpy(buffer_.data(), text.data(), text.size());
-    std::memset(buffer_.data() + text.size(), 0, simdjson::SIMDJSON_PADDING);
-    const simdjson::padded_string_view view(buffer_.data(), text.size(), buffer_.size());
-    if (parser_.iterate(view).get(document_) != simdjson::SUCCESS) return std::nullopt;
+    if (buffer.size() < padded) buffer.resize(padded);
+    size = text.size();
+    std::memcpy(buffer.data(), text.data(), text.size());
+    std::memset(buffer.data() + text.size(), 0, simdjson::SIMDJSON_PADDING);
+    const simdjson::padded_string_view view(buffer.data(), text.size(), buffer.size());
+    if (parser.iterate(view).get(document) != simdjson::SUCCESS) return std::nullopt;
     json::json_type type{};
-    if (document_.type().get(type) != simdjson::SUCCESS) return std::nullopt;
+    if (document.type().get(type) != simdjson::SUCCESS) return std::nullopt;
     json::object object;
     if (type == json::json_type::object) {
-        if (document_.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+        if (document.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
         return object;
     }
     if (type != json::json_type::array) return std::nullopt;
     json::array array;
-    if (document_.get_array().get(array) != simdjson::SUCCESS) return std::nullopt;
+    if (document.get_array().get(array) != simdjson::SUCCESS) return std::nullopt;
     for (auto result : array) {
         json::value element;
         if (std::move(result).get(element) != simdjson::SUCCESS) break;

@@ -1,35 +1,42 @@
-// Providers' JSON, read without trust: one parser and one padded buffer for each meter, reused, so
-// that a further document costs no allocation once the buffer has grown. Owner: one meter. Errors:
-// what cannot be read is absent.
+// Providers' JSON, read without trust. Errors: what cannot be read is absent.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <simdjson.h>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::provider {
 
 namespace json = simdjson::ondemand;
 
+// Borrows a parser and a padded buffer of its thread for as long as it lives: on the stack of who
+// reads one document, never across a wait. A further document costs no allocation, and a stream
+// that waits holds nothing of the dozen kilobytes that a parser has.
 class JsonReader {
  public:
+    JsonReader();
+    ~JsonReader();
+    JsonReader(const JsonReader&) = delete;
+
     // The top-level object, or the first object of a top-level array (some servers wrap errors so);
     // nullopt: neither. Valid until the next call. `text` may start with a byte-order mark.
     std::optional<json::object> object(std::string_view text);
     // After walking the object: false if it was torn or malformed anywhere it was looked at.
     // Figures of such a text may be torn themselves ("40" of "400") and must not count.
-    bool intact() { return document_.is_alive(); }
+    bool intact();
     // The copy that the last object's values are read from, without a byte-order mark.
-    std::string_view text() const { return std::string_view(buffer_).substr(0, size_); }
+    std::string_view text() const;
 
  private:
-    json::parser parser_;
-    json::document document_;
-    std::string buffer_;
-    std::size_t size_ = 0;
+    struct Tools;
+    static std::vector<std::unique_ptr<Tools>>& idle();  // of this thread
+
+    std::unique_ptr<Tools> tools_;
 };
 
 // Calls f(key, value) for every field, keys unescaped. False: the object broke off here; a break
