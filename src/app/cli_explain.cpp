@@ -157,7 +157,10 @@ std::string part_text(const Json& part) {
 
 std::string decision_text(const Json& attempt) {
     const Json& budgets = attempt["budgets"];
-    if (budgets.empty()) return "  No budget counts it.\n";
+    if (budgets.empty()) {
+        const bool refused = text_of(attempt, "state") == "refused";
+        return refused ? "  No budget was asked.\n" : "  No budget counts it.\n";
+    }
     std::string out = fmt::format(
         "  At most it could cost {}: {} tokens in, {} tokens out.\n"
         "  Budgets as they stood before decision {}:\n",

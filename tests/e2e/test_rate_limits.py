@@ -35,7 +35,8 @@ def test_too_many_requests_are_told_when_to_come_back(start_weir, upstream):
     # In the ledger, at no cost, and to be asked about.
     attempt, = weir.call(refused.call_id)["attempts"]
     assert attempt["state"] == "refused" and attempt["charge_usd"] in ("0", "0.00")
-    assert "2 requests a minute" in weir.cli("why", refused.call_id, "--data", weir.data).stdout
+    why = weir.cli("why", refused.call_id, "--data", weir.data).stdout
+    assert "2 requests a minute" in why and "No budget was asked" in why
     _, other = weir.make_key()
     assert weir.post("/v1/chat/completions", CHAT, key=other).status == 200
     limits = weir.get("/weir/me").json()["rate_limits"]
