@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 
 #include "admin/fields.h"
 #include "admin/handlers.h"
+#include "core/budget_match.h"
 
 namespace weir::admin {
 namespace {
@@ -22,11 +22,7 @@ Json stop_json(const core::StopRule& stop) {
 
 // A team owner sees what stops its own team alone.
 bool is_listed(const core::StopRule& stop, const Caller& caller) {
-    if (!caller.only_team()) return true;
-    return std::ranges::any_of(stop.where, [&caller](const core::BudgetCondition& condition) {
-        return condition.dimension == core::Dimension::team &&
-               condition.any_of.front() == *caller.only_team();
-    });
+    return !caller.only_team() || core::is_of_team(stop.where, {}, {}, *caller.only_team());
 }
 
 std::vector<core::BudgetCondition> read_where(Fields& body) {

@@ -60,8 +60,6 @@ std::string budget_instance(const BudgetSpec& spec, const Attribution& attributi
     return name;
 }
 
-namespace {
-
 bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimension> by,
                 std::string_view instance, std::string_view team) {
     for (const BudgetCondition& condition : where) {
@@ -75,8 +73,6 @@ bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimensi
     return *by == Dimension::trajectory && instance.size() > team.size() &&
            instance.starts_with(team) && instance[team.size()] == '/';
 }
-
-}  // namespace
 
 bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::string_view team) {
     return is_of_team(spec.where, spec.by, instance, team);

@@ -58,7 +58,9 @@ class BudgetMatch {
     std::optional<BudgetCondition> exact_;
 };
 
-// As budget_is_shown_to, of whatever has a `where` and a `by`.
+// As budget_is_of_team and budget_is_shown_to, of whatever has a `where` and perhaps a `by`.
+bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimension> by,
+                std::string_view instance, std::string_view team);
 bool is_shown_to(const Attribution& caller, const std::vector<BudgetCondition>& where,
                  std::optional<Dimension> by, std::string_view instance);
 

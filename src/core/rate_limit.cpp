@@ -200,11 +200,13 @@ Result<> RateLimits::check(const RateRequest& request, RateVerdict& out) {
         limit.match.instance(subject, place.instance);
         place.is_shown =
             is_shown_to(*request.attribution, limit.spec.where, limit.spec.by, place.instance);
-        if (!limit.cells.contains(place.instance) && !impl_->make_room(limit, request.now)) {
+        const auto known = limit.cells.find(place.instance);
+        const bool is_new = known == limit.cells.end();
+        if (is_new && !impl_->make_room(limit, request.now)) {
             return fail(ErrorCode::too_many_trajectories);
         }
         const RateLimitSpec& spec = limit.spec;
-        const Cell cell = limit.cell_of(place.instance);
+        const Cell cell = is_new ? Cell{} : known->second;
         const auto refuse = [&](RateUnit unit, Duration wait) {
             if (out.refused && wait <= out.retry_after) return;
             out.refused = standing_of(spec, place.instance, unit, cell, request.now);

@@ -26,7 +26,6 @@
 namespace weir::core {
 
 enum class RateUnit : std::uint8_t { requests, tokens, parallel };
-inline constexpr std::size_t kRateUnits = 3;
 std::string_view rate_unit_name(RateUnit u);
 
 struct RateLimitSpec {
