@@ -1,8 +1,18 @@
-# weir_precompile(target header …): headers that most of its sources read are parsed once. Only where
-# everything is built once, as by a person's first `make run`: ccache does not see through a
-# precompiled header, and it hides a missing include.
+# Two ways to parse a large header once and not in every source. Only with WEIR_AT_ONCE, where
+# everything is built once, as by a person's first `make run`: both hide a missing include.
+#
+# weir_together(target): its sources are one to the compiler, so no two may give a name of their own
+# to different things.
+function(weir_together target)
+  if(WEIR_AT_ONCE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+  endif()
+endfunction()
+
+# weir_precompile(target header …): these headers are compiled beforehand. ccache does not see
+# through them.
 function(weir_precompile target)
-  if(WEIR_PRECOMPILE)
+  if(WEIR_AT_ONCE)
     list(TRANSFORM ARGN REPLACE ">$" "$<ANGLE-R>")
     target_precompile_headers(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
   endif()

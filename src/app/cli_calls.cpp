@@ -167,7 +167,7 @@ Result<int> follow(CliContext& context, const ListOptions& o, AdminClient& clien
     }
 }
 
-void add_show(CLI::App& calls, CliContext& context) {
+void add_call_show(CLI::App& calls, CliContext& context) {
     auto id = std::make_shared<std::string>();
     CLI::App* app = calls.add_subcommand("show", "Show all that is known of one call");
     app->add_option("call", *id, "As in x-weir-call-id")->required()->type_name("ID");
@@ -205,7 +205,7 @@ void add_calls_commands(CLI::App& app, CliContext& context) {
         "Examples:\n"
         "  weir calls list --since 2026-11-24 --model gpt-6-luna\n"
         "  weir calls list --unproven");
-    add_show(*calls, context);
+    add_call_show(*calls, context);
 }
 
 }  // namespace weir::app

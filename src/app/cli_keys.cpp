@@ -105,7 +105,7 @@ Result<Json> create_body(const CreateOptions& o) {
     return body;
 }
 
-void add_create(CLI::App& keys, CliContext& context) {
+void add_key_create(CLI::App& keys, CliContext& context) {
     auto o = std::make_shared<CreateOptions>();
     CLI::App* app = keys.add_subcommand("create", "Make a key; its secret is shown once");
     app->add_option("name", o->name, "What it is for")->required()->type_name("NAME");
@@ -169,7 +169,7 @@ std::string key_table(const Json& keys, bool all) {
     return out;
 }
 
-void add_list(CLI::App& keys, CliContext& context) {
+void add_key_list(CLI::App& keys, CliContext& context) {
     struct Options {
         std::string team;
         bool all = false;
@@ -188,7 +188,7 @@ void add_list(CLI::App& keys, CliContext& context) {
     });
 }
 
-void add_show(CLI::App& keys, CliContext& context) {
+void add_key_show(CLI::App& keys, CliContext& context) {
     auto named = std::make_shared<std::string>();
     CLI::App* app =
         keys.add_subcommand("show", "Show one key: what it is bound to, how long it works");
@@ -286,9 +286,9 @@ void add_revoke(CLI::App& keys, CliContext& context) {
 
 void add_keys_commands(CLI::App& app, CliContext& context) {
     CLI::App* keys = add_family(app, "keys", "Make, list, rotate and end the keys of callers");
-    add_create(*keys, context);
-    add_list(*keys, context);
-    add_show(*keys, context);
+    add_key_create(*keys, context);
+    add_key_list(*keys, context);
+    add_key_show(*keys, context);
     add_rotate(*keys, context);
     add_expire(*keys, context);
     add_revoke(*keys, context);

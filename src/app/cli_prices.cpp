@@ -18,7 +18,7 @@ Result<std::string> instant(const std::string& text) {
     return to_rfc3339(*at);
 }
 
-void add_list(CLI::App& prices, CliContext& context) {
+void add_price_list(CLI::App& prices, CliContext& context) {
     struct Options {
         std::string provider;
         std::string model;
@@ -50,7 +50,7 @@ void add_list(CLI::App& prices, CliContext& context) {
     });
 }
 
-void add_show(CLI::App& prices, CliContext& context) {
+void add_price_show(CLI::App& prices, CliContext& context) {
     struct Options {
         std::string model;
         std::string provider;
@@ -146,8 +146,8 @@ void add_diff(CLI::App& prices, CliContext& context) {
 
 void add_prices_commands(CLI::App& app, CliContext& context) {
     CLI::App* prices = add_family(app, "prices", "Show, compare and import prices");
-    add_list(*prices, context);
-    add_show(*prices, context);
+    add_price_list(*prices, context);
+    add_price_show(*prices, context);
     add_import(*prices, context);
     add_diff(*prices, context);
 }

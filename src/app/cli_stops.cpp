@@ -27,7 +27,7 @@ Result<Json> where_of(const std::vector<std::string>& pairs) {
     return out;
 }
 
-std::string where_text(const Json& stop) {
+std::string stop_where(const Json& stop) {
     std::string out;
     for (const auto& [name, value] : stop["where"].items()) {
         out += (out.empty() ? "" : " ") + name + "=" + value.get<std::string>();
@@ -38,7 +38,7 @@ std::string where_text(const Json& stop) {
 std::string stop_table(const Json& stops) {
     Table table({{"STOP", Table::Align::right}, {"WHAT"}, {"SINCE (UTC)"}, {"BY"}, {"REASON"}});
     for (const Json& stop : stops) {
-        table.add({std::to_string(number_of(stop, "id")), where_text(stop),
+        table.add({std::to_string(number_of(stop, "id")), stop_where(stop),
                    time_text(text_of(stop, "since")), text_of(stop, "actor"),
                    text_of(stop, "reason")});
     }
@@ -84,7 +84,7 @@ void add_stop(CLI::App& app, CliContext& context) {
             print_json(context.out, *made);
         } else {
             context.out << fmt::format("stopped {}; go on with: weir resume {}\n",
-                                       printable(where_text(*made)), number_of(*made, "id"));
+                                       printable(stop_where(*made)), number_of(*made, "id"));
         }
         return kExitDone;
     });
@@ -113,7 +113,7 @@ void add_resume(CLI::App& app, CliContext& context) {
             Result<Json> stop = client.remove("/stops/" + std::to_string(id));
             if (!stop) return std::unexpected(std::move(stop).error());
             if (!context.json) {
-                context.out << fmt::format("resumed {}\n", printable(where_text(*stop)));
+                context.out << fmt::format("resumed {}\n", printable(stop_where(*stop)));
             }
             resumed.push_back(std::move(*stop));
         }

@@ -51,7 +51,7 @@ struct ChangeOptions {
     std::vector<std::string> unset;
 };
 
-void add_create(CLI::App& teams, CliContext& context) {
+void add_team_create(CLI::App& teams, CliContext& context) {
     auto o = std::make_shared<ChangeOptions>();
     CLI::App* app = teams.add_subcommand("create", "Make a team");
     app->add_option("name", o->name, "Its name, as budgets and reports will say it")->required();
@@ -71,7 +71,7 @@ void add_create(CLI::App& teams, CliContext& context) {
     });
 }
 
-void add_list(CLI::App& teams, CliContext& context) {
+void add_team_list(CLI::App& teams, CliContext& context) {
     CLI::App* app = teams.add_subcommand("list", "Show teams and their attributes");
     asks(*app, context, [&context](AdminClient& client) -> Result<int> {
         Result<Json> all = client.get("/teams");
@@ -122,8 +122,8 @@ void add_remove(CLI::App& teams, CliContext& context) {
 
 void add_teams_commands(CLI::App& app, CliContext& context) {
     CLI::App* teams = add_family(app, "teams", "Make, list, change and remove teams");
-    add_create(*teams, context);
-    add_list(*teams, context);
+    add_team_create(*teams, context);
+    add_team_list(*teams, context);
     add_update(*teams, context);
     add_remove(*teams, context);
 }
