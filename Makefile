@@ -6,7 +6,7 @@ export CCACHE_DIR ?= $(HOME)/.cache/weir-ccache
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: run build setup test check tidy bench asan tsan fuzz format clean
+.PHONY: run build setup test check tidy bench bench-budgets asan tsan fuzz format clean
 
 run: build                    ## simulated providers and agents at work; the README's tour
 	@build/release/bin/weir demo
@@ -39,6 +39,11 @@ bench: setup                  ## beside nginx and haproxy, in one run
 	@cmake --preset bench >/dev/null
 	@cmake --build --preset bench --target weir weir_load budget_bench fold_bench -j $(JOBS)
 	@bench/run.py --build build/bench
+
+bench-budgets: setup          ## how a budget is spent to its end, beside one that counts afterwards
+	@cmake --preset bench >/dev/null
+	@cmake --build --preset bench --target budgets_bench -j $(JOBS)
+	@build/bench/bin/budgets_bench --json build/bench/budgets.jsonl
 
 asan tsan: setup              ## the suite under the sanitizers
 	@cmake --preset $@ >/dev/null
