@@ -145,6 +145,31 @@ struct Greed {
         return uses;
     }
 
+    // Bytes that go to no model: of what says how to answer, which Weir writes too.
+    static std::int64_t no_text(const std::vector<Member>& members) {
+        std::size_t bytes = 0;
+        for (const auto& [key, value] : members) {
+            bool is_none = is_one_of(
+                key, {"model", "stream", "stream_options", "max_tokens", "max_completion_tokens",
+                      "max_output_tokens", "metadata", "client_metadata", "user",
+                      "safety_identifier", "prompt_cache_key", "n", "best_of", "service_tier",
+                      "speed", "inference_geo", "prompt_cache_retention"});
+            if (is_none)
+                bytes += std::string_view(R"("":)").size() + key.size() + value.dump().size();
+        }
+        return static_cast<std::int64_t>(bytes);
+    }
+
+    // With tools and schemas comes a system prompt of the provider's own.
+    static bool brings_a_prompt(const std::vector<Member>& members) {
+        return std::ranges::any_of(members, [](const Member& member) {
+            bool is_format = is_one_of(
+                member.key, {"response_format", "text", "output_format", "output_config"});
+            return is_one_of(member.key, {"tools", "functions"}) ||
+                   (is_format && member.value.dump().contains("json"));
+        });
+    }
+
     Int128 bill(std::string_view body) const {
         auto members = members_of(body);
         if (!members) return 0;  // refused as no JSON
@@ -206,7 +231,8 @@ struct Greed {
         }
         if (!uses && !tool_calls) return kNoLimit;
         std::int64_t passes = 1 + uses.value_or(tool_calls.value_or(0));
-        std::int64_t input = static_cast<std::int64_t>(body.size()) + 200;
+        std::int64_t input = static_cast<std::int64_t>(body.size()) - no_text(*members);
+        input += brings_a_prompt(*members) ? 200 : 3;
         if (beyond || passes > 1) input = std::max(input, row->context_window);
         std::int64_t ends_at =
             std::min(kRealMaximum, row->max_output > 0 ? row->max_output : kRealMaximum);

@@ -99,7 +99,7 @@ std::vector<std::string> chat_events(const Spent& s, const StreamSays& says) {
     for (int i = 0; i < says.pieces; ++i) {
         delta(R"({"index":0,"delta":{"content":"word "},"finish_reason":null})");
     }
-    delta(R"({"index":0,"delta":{},"finish_reason":"stop"})");
+    delta(fmt::format(R"({{"index":0,"delta":{{}},"finish_reason":"{}"}})", says.finish));
     int times = says.usage ? (says.repeat_usage ? 2 : 1) : 0;
     for (int i = 0; i < times; ++i) {
         events.push_back(data_event(fmt::format(

@@ -32,7 +32,8 @@ struct StreamSays {
     int pieces = 3;
     bool usage = true;
     bool repeat_usage = false;
-    bool end = true;  // [DONE], response.completed, message_stop
+    bool end = true;                   // [DONE], response.completed, message_stop
+    std::string_view finish = "stop";  // of chat
 };
 std::vector<std::string> chat_events(const Spent& spent, const StreamSays& says);
 std::vector<std::string> responses_events(const Spent& spent, const StreamSays& says);

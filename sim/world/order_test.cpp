@@ -21,8 +21,8 @@ WorldOptions narrow(gateway::Durability durability) {
     o.customers.pause_max = std::chrono::milliseconds{100};
     o.vendor.percent = 0;
     o.vendor.slow_max = std::chrono::milliseconds{40};
-    // (bytes + 1,024) × 1 + 100 × 5 micro-dollars, in pico-dollars, one and a half times.
-    o.budgets = {team_budget(1, "support", Int128{1'024 + 130 + 500} * 1'500'000)};
+    // (bytes + 8) × 1 + 100 × 5 micro-dollars, in pico-dollars, one and a half times.
+    o.budgets = {team_budget(1, "support", Int128{8 + 130 + 500} * 1'500'000)};
     o.crash_look_every = 1;
     return o;
 }

@@ -103,6 +103,14 @@ Company sample_company() {
     return company;
 }
 
+std::string add_team(Company& company, const std::string& name, Rng& rng) {
+    std::string text = core::mint_key(rng);
+    core::KeyRecord key = key_record(text, name, "development");
+    company.policy.keys.emplace(key.id, key);
+    company.policy.teams.emplace(name, core::TeamRecord{.name = name, .attributes = {}});
+    return text;
+}
+
 core::BudgetSpec team_budget(std::uint64_t id, std::string team, Int128 pico) {
     core::BudgetSpec spec;
     spec.id = id;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "core/policy.h"
 
 namespace weir::world {
@@ -40,6 +41,8 @@ struct Company {
     }
 };
 Company sample_company();
+// A further team with one key, in environment development; the key's text.
+std::string add_team(Company& company, const std::string& name, Rng& rng);
 
 // A budget of a team, in pico-USD.
 core::BudgetSpec team_budget(std::uint64_t id, std::string team, Int128 pico);

@@ -99,6 +99,7 @@ runtime::Task<bool> Server::send(runtime::Stream& stream, Reply& reply) {
     bool listening = true;
     for (Reply::Piece& piece : reply.pieces) {
         if (piece.after > Duration::zero()) co_await scheduler_.delay(piece.after);
+        if (!listening && reply.stops) break;
         if (piece.first) piece.first();
         if (!listening || piece.bytes.empty()) continue;
         iovec out{piece.bytes.data(), piece.bytes.size()};

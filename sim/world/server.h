@@ -42,6 +42,7 @@ struct Reply {
     };
     std::vector<Piece> pieces;
     End end = End::keep;
+    bool stops = false;  // pieces that nobody would hear are not made
 };
 
 // A whole answer with its length.

@@ -32,6 +32,20 @@ void finish_with_usage(Reply& reply, Truth& truth) {
 
 }  // namespace
 
+std::int64_t text_bytes(std::string_view body) {
+    const Json members = Json::parse(body);
+    std::size_t bytes = body.size();
+    for (const char* name :
+         {"model", "stream", "stream_options", "max_tokens", "max_completion_tokens",
+          "max_output_tokens", "n", "user", "metadata"}) {
+        auto at = members.find(name);
+        if (at == members.end()) continue;
+        bytes -= std::string_view(R"("":)").size() + std::string_view(name).size();
+        bytes -= at->dump().size();
+    }
+    return static_cast<std::int64_t>(bytes);
+}
+
 Vendor::Vendor(Scheduler& scheduler, Internet& internet, const Link& link, VendorFaults faults)
     : scheduler_(scheduler),
       faults_(faults),
@@ -85,7 +99,7 @@ Vendor::Asked Vendor::read(const Received& request, Truth& truth) const {
         most = std::min(most, whole_number(body, name, most));
     }
     asked.max_output = asked.dialect == Dialect::embeddings ? 0 : most;
-    asked.bytes = static_cast<std::int64_t>(request.body.size());
+    asked.bytes = text_bytes(request.body);
     asked.cache_asked = request.body.contains("cache_control");
     return asked;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 #include "base/money.h"
 #include "sim/world/dialects.h"
@@ -13,6 +14,10 @@
 #include "sim/world/sim_net.h"
 
 namespace weir::world {
+
+// The bytes of a body without white space that a model reads, each of them a token at most: all but
+// the members that only say how to answer, which Weir writes too.
+std::int64_t text_bytes(std::string_view body);
 
 // One request that a provider had whole.
 struct Truth {

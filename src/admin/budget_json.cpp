@@ -31,6 +31,10 @@ Json budget_terms(const core::BudgetSpec& spec) {
     for (const core::BudgetCondition& condition : spec.where) {
         where[std::string{core::dimension_name(condition.dimension)}] = condition.any_of;
     }
+    Json except = Json::object();
+    for (const auto& [instance, amount] : spec.except) {
+        except[instance] = json_amount(spec.unit, amount);
+    }
     return {{"name", spec.name},
             // 64 bits: more than a JSON number keeps.
             {"id", std::to_string(spec.id)},
@@ -38,9 +42,11 @@ Json budget_terms(const core::BudgetSpec& spec) {
             {"by", spec.by ? Json(core::dimension_name(*spec.by)) : Json(nullptr)},
             {"unit", core::budget_unit_name(spec.unit)},
             {"amount", json_amount(spec.unit, spec.amount)},
+            {"except", except},
             {"window", core::window_name(spec.window)},
             {"alert_at", spec.alert_percent},
             {"block_at", block_at(spec.blocking)},
+            {"clamp", core::clamp_name(spec.clamp)},
             {"mode", spec.observe ? "observe" : "enforce"},
             {"version", spec.version}};
 }

@@ -49,9 +49,19 @@ std::string_view kind_of(const core::BudgetSpec& spec) {
     return everywhere ? "hard" : "hard outside production";
 }
 
-std::string amount_text(const core::BudgetSpec& spec) {
-    if (spec.unit == core::BudgetUnit::usd) return "$" + Money::from_pico(spec.amount).to_usd();
-    return to_string(spec.amount) + " " + std::string(core::budget_unit_name(spec.unit));
+std::string amount_text(core::BudgetUnit unit, Int128 amount) {
+    if (unit == core::BudgetUnit::usd) return "$" + Money::from_pico(amount).to_usd();
+    return to_string(amount) + " " + std::string(core::budget_unit_name(unit));
+}
+
+// "", or " (research $20000)"
+std::string except_text(const core::BudgetSpec& spec) {
+    std::string out;
+    for (const auto& [instance, amount] : spec.except) {
+        out += fmt::format("{}{} {}", out.empty() ? " (" : ", ", instance,
+                           amount_text(spec.unit, amount));
+    }
+    return out.empty() ? out : out + ")";
 }
 
 // Of a budget or a rate limit.
@@ -113,8 +123,9 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     }
     if (config.budgets.empty()) fmt::print(out, "  budgets    none: nothing is held back\n");
     for (const auto& budget : config.budgets) {
-        fmt::print(out, "  budget     {:<12} {} a {}{}: {}\n", budget.name, amount_text(budget),
-                   core::window_name(budget.window), by_text(budget.by), kind_of(budget));
+        fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name,
+                   amount_text(budget.unit, budget.amount), core::window_name(budget.window),
+                   by_text(budget.by), except_text(budget), kind_of(budget));
         tell_evadable(out, evadable(budget), "budget");
     }
     for (const auto& limit : config.rate_limits) {

@@ -34,13 +34,23 @@ std::string where_text(const Json& budget) {
     return out.empty() ? "all calls" : out;
 }
 
+// "", or " (research $20000)"
+std::string except_text(const Json& budget, const std::string& unit) {
+    std::string out;
+    for (const auto& [instance, amount] : budget["except"].items()) {
+        out += fmt::format("{}{} {}", out.empty() ? " (" : ", ", instance,
+                           amount_text(budget["except"], instance.c_str(), unit));
+    }
+    return out.empty() ? out : out + ")";
+}
+
 std::string terms_line(const Json& budget) {
     const std::string unit = text_of(budget, "unit");
     const std::string by = text_of(budget, "by");
-    return fmt::format("{}: {}{} a {}{}, of {}; {}", text_of(budget, "name"),
+    return fmt::format("{}: {}{} a {}{}{}, of {}; {}", text_of(budget, "name"),
                        amount_text(budget, "amount", unit), unit == "usd" ? "" : " " + unit,
                        text_of(budget, "window"), by.empty() ? "" : " for each " + by,
-                       where_text(budget), kind_of(budget));
+                       except_text(budget, unit), where_text(budget), kind_of(budget));
 }
 
 std::string figures_table(const Json& budget) {

@@ -8,18 +8,11 @@
 #include <iterator>
 #include <limits>
 
-#include "app/yaml_reader.h"
-#include "base/nearest.h"
+#include "app/config_reading.h"
 #include "provider/provider.h"
 
 namespace weir::app {
 namespace {
-
-struct Reading {
-    YamlReader& yaml;
-    Environment environment;
-    Config& config;
-};
 
 bool is_loopback(const std::string& host) {
     return host.starts_with("127.") || host == "::1" || host == "localhost";
@@ -206,133 +199,6 @@ void read_route(Reading& r, const std::string& name, const YAML::Node& node) {
     r.config.routes[name] = std::move(targets);
 }
 
-void read_budget_amount(Reading& r, const std::string& name, const YAML::Node& node,
-                        core::BudgetSpec& spec) {
-    int given = 0;
-    if (auto usd = r.yaml.text(node, "usd")) {
-        ++given;
-        auto amount = Money::parse_usd(*usd);
-        if (!amount || amount->is_negative()) {
-            r.yaml.complain(node["usd"], "'usd' is an amount such as 0.05 or 50000");
-        } else {
-            spec.unit = core::BudgetUnit::usd;
-            spec.amount = amount->pico();
-        }
-    }
-    constexpr std::int64_t kMost = 1'000'000'000'000'000;
-    if (auto tokens = r.yaml.integer(node, "tokens", 0, kMost)) {
-        ++given;
-        spec.unit = core::BudgetUnit::tokens;
-        spec.amount = *tokens;
-    }
-    if (auto calls = r.yaml.integer(node, "calls", 0, kMost)) {
-        ++given;
-        spec.unit = core::BudgetUnit::calls;
-        spec.amount = *calls;
-    }
-    if (given == 0)
-        r.yaml.complain(node, fmt::format("budget '{}' has no amount: usd, tokens or calls", name));
-    if (given > 1) {
-        r.yaml.complain(
-            node,
-            fmt::format("budget '{}' has several amounts: give each a budget of its own", name));
-    }
-}
-
-std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
-                                              const std::string& name) {
-    if (auto dimension = core::dimension_named(name)) return dimension;
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < core::kDimensions; ++i) {
-        names.push_back(core::dimension_name(static_cast<core::Dimension>(i)));
-    }
-    auto meant = nearest(name, names);
-    r.yaml.complain(at,
-                    meant ? fmt::format("unknown dimension '{}' (did you mean '{}'?)", name, *meant)
-                          : fmt::format("unknown dimension '{}'", name));
-    return std::nullopt;
-}
-
-void read_budget_window(Reading& r, const YAML::Node& node, core::BudgetSpec& spec) {
-    if (auto window = r.yaml.text(node, "window")) {
-        bool found = false;
-        for (auto kind :
-             {core::WindowKind::hour, core::WindowKind::day, core::WindowKind::week,
-              core::WindowKind::month, core::WindowKind::quarter, core::WindowKind::total}) {
-            if (core::window_name(kind) != *window) continue;
-            spec.window = kind;
-            found = true;
-        }
-        if (!found)
-            r.yaml.complain(node["window"], "'window' is hour, day, week, month, quarter or total");
-    }
-    if (auto percent = r.yaml.integer(node, "alert_at", 1, 100)) {
-        spec.alert_percent = static_cast<int>(*percent);
-    }
-    if (auto block = r.yaml.text(node, "block_at")) {
-        if (*block == "never") {
-            spec.blocking = core::Blocking::never;
-        } else if (*block == "100") {
-            spec.blocking = core::Blocking::always;
-        } else {
-            r.yaml.complain(node["block_at"], "'block_at' is 100 or never");
-        }
-    }
-    if (auto mode = r.yaml.text(node, "mode")) {
-        spec.observe = *mode == "observe";
-        if (!spec.observe) r.yaml.complain(node["mode"], "'mode' knows only 'observe'");
-    }
-}
-
-// `where` and `by`, of a budget or a rate limit.
-void read_scope(Reading& r, const YAML::Node& node, std::vector<core::BudgetCondition>& where,
-                std::optional<core::Dimension>& by) {
-    r.yaml.entries(node, "where", [&](const std::string& key, const YAML::Node& value) {
-        auto dimension = read_dimension(r, value, key);
-        if (!dimension) return;
-        YAML::Node holder;
-        holder["values"] = value;
-        where.push_back({*dimension, r.yaml.list(holder, "values")});
-    });
-    if (auto text = r.yaml.text(node, "by")) by = read_dimension(r, node["by"], *text);
-}
-
-void read_rate_limit(Reading& r, const std::string& name, const YAML::Node& node) {
-    if (!node.IsMap()) return r.yaml.complain(node, "a rate limit is a map");
-    r.yaml.check_keys(node, "rate_limits.*");
-    core::RateLimitSpec spec;
-    spec.name = name;
-    read_scope(r, node, spec.where, spec.by);
-    constexpr std::int64_t kMost = 1'000'000'000'000;
-    auto take = [&](const char* unit, std::int64_t& amount) {
-        amount = r.yaml.integer(node, unit, 1, kMost).value_or(0);
-        return node[unit].IsDefined();
-    };
-    const bool requests = take("requests", spec.requests);
-    const bool tokens = take("tokens", spec.tokens);
-    const bool parallel = take("parallel", spec.parallel);
-    if (!requests && !tokens && !parallel) {
-        r.yaml.complain(
-            node,
-            fmt::format("rate limit '{}' limits nothing: requests, tokens or parallel", name));
-    }
-    if (auto burst = r.yaml.integer(node, "burst", 1, 60)) {
-        spec.burst = std::chrono::seconds{*burst};
-    }
-    r.config.rate_limits.push_back(std::move(spec));
-}
-
-void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
-    if (!node.IsMap()) return r.yaml.complain(node, "a budget is a map");
-    r.yaml.check_keys(node, "budgets.*");
-    core::BudgetSpec spec;
-    spec.name = name;
-    read_scope(r, node, spec.where, spec.by);
-    read_budget_amount(r, name, node, spec);
-    read_budget_window(r, node, spec);
-    r.config.budgets.push_back(std::move(spec));
-}
-
 void read_limits(Reading& r, const YAML::Node& root) {
     auto node = r.yaml.section(root, "limits", "limits");
     if (!node) return;
@@ -346,6 +212,8 @@ void read_limits(Reading& r, const YAML::Node& root) {
     take("header_bytes", l.header_bytes_max, 4096, 1 << 20);
     take("body_bytes", l.body_bytes_max, 1024, std::int64_t{1} << 30);
     take("default_max_output", l.default_max_output, 1, 10'000'000);
+    take("min_output", l.min_output, 1, 10'000'000);
+    take("busy_wait_ms", l.busy_wait_ms, 0, kDay);
     take("connect_ms", l.connect_timeout_ms, 1, kDay);
     take("first_byte_ms", l.first_byte_timeout_ms, 1, kDay);
     take("idle_ms", l.idle_timeout_ms, 1, kDay);

@@ -62,12 +62,22 @@ const std::vector<ConfigKey>& config_keys() {
         {"budgets.*", "usd", "amount", "", "Dollars, exact: 0.05 or 50000."},
         {"budgets.*", "tokens", "amount", "", "Tokens."},
         {"budgets.*", "calls", "amount", "", "Client calls."},
+        {"budgets.*", "except", "value: amounts", "",
+         "Values of `by` with amounts of their own: `{ research: { usd: 20000 } }`."},
         {"budgets.*", "window", "hour | day | week | month | quarter | total", "month",
          "When it begins anew."},
         {"budgets.*", "alert_at", "percent", "80", "Share at which it alerts."},
         {"budgets.*", "block_at", "100 | never", "by environment",
          "100 blocks in every environment, never in none."},
+        {"budgets.*", "clamp", "off | rare | tail | always", "tail",
+         "What a call that no longer fits may be admitted with: less output, where 99 of 100 "
+         "answers of its kind need no more (`rare`), seven of ten do once no other call is in "
+         "flight (`tail`), or never below `limits.min_output` (`always`)."},
         {"budgets.*", "mode", "observe", "", "`observe`: decided and recorded, not applied."},
+
+        {"budgets.*.except.*", "usd", "amount", "", "In place of the budget's."},
+        {"budgets.*.except.*", "tokens", "amount", "", "In place of the budget's."},
+        {"budgets.*.except.*", "calls", "amount", "", "In place of the budget's."},
 
         {"rate_limits.*", "where", "dimension: value | list", "everything", "What it counts."},
         {"rate_limits.*", "by", "dimension", "", "One instance for each value."},
@@ -86,6 +96,10 @@ const std::vector<ConfigKey>& config_keys() {
         {"limits", "body_bytes", "bytes", "33554432", "Most of a request's body, decoded too."},
         {"limits", "default_max_output", "tokens", "16384",
          "Bound of the output where neither call nor catalogue names one."},
+        {"limits", "min_output", "tokens", "1024",
+         "No clamp goes below it, nor below the thinking budget."},
+        {"limits", "busy_wait_ms", "ms", "0",
+         "How long a call waits in line for what others hold before it is told `budget_busy`."},
         {"limits", "connect_ms", "ms", "5000", "Dialing a provider."},
         {"limits", "first_byte_ms", "ms", "600000", "Waiting for a provider's answer to begin."},
         {"limits", "idle_ms", "ms", "300000", "Between bytes of a provider."},

@@ -145,8 +145,49 @@ TEST(Config, AmountsAreExactAndNeverNegative) {
     EXPECT_EQ(config->budgets[0].amount, Int128{1});
     complaints("budgets: {pot: {usd: -1}}\n");
     complaints("budgets: {pot: {usd: lots}}\n");
-    complaints("budgets: {pot: {usd: 1, calls: 5}}\n");
     complaints("budgets: {pot: {calls: 1.5}}\n");
+}
+
+TEST(Config, ABudgetOfSeveralAmountsIsAsManyBudgets) {
+    auto config = parse_config(R"(
+budgets:
+  ticket: { by: trajectory, usd: 2, calls: 60, clamp: rare }
+)",
+                               "weir.yaml", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    ASSERT_EQ(config->budgets.size(), 2u);
+    EXPECT_EQ(config->budgets[0].name, "ticket");
+    EXPECT_EQ(config->budgets[0].unit, core::BudgetUnit::usd);
+    EXPECT_EQ(config->budgets[0].clamp, core::Clamp::rare);
+    EXPECT_EQ(config->budgets[1].name, "ticket.calls");
+    EXPECT_EQ(config->budgets[1].amount, 60);
+    EXPECT_EQ(config->budgets[1].by, core::Dimension::trajectory);
+    complaints("budgets: {a: {usd: 1, calls: 5}, a.calls: {calls: 1}}\n");
+}
+
+TEST(Config, AnExceptionHasAnAmountOfItsOwn) {
+    auto config = parse_config(R"(
+budgets:
+  production:
+    by: team
+    usd: 8000
+    calls: 9
+    except: { research: { usd: 20000 }, beta: { usd: 1, calls: 2 } }
+)",
+                               "weir.yaml", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    const core::BudgetSpec& usd = config->budgets.at(0);
+    EXPECT_EQ(core::amount_for(usd, "research"), Money::from_usd(20'000).pico());
+    EXPECT_EQ(core::amount_for(usd, "beta"), Money::from_usd(1).pico());
+    EXPECT_EQ(core::amount_for(usd, "sales"), Money::from_usd(8'000).pico());
+    EXPECT_EQ(core::amount_for(config->budgets.at(1), "research"), 9);
+    EXPECT_EQ(core::amount_for(config->budgets.at(1), "beta"), 2);
+    complaints("budgets: {pot: {usd: 1, except: {a: {usd: 2}}}}\n");
+    complaints("budgets: {pot: {by: team, usd: 1, except: {a: {tokens: 2}}}}\n");
+    complaints("budgets: {pot: {by: team, usd: 1, except: {a: {}}}}\n");
+    complaints("budgets: {pot: {by: team, usd: 1, except: {a: 5}}}\n");
+    complaints("budgets: {pot: {by: team, usd: 1, except: {a: {usd: 2, window: day}}}}\n");
+    complaints("budgets: {pot: {by: team, usd: 1, clamp: sometimes}}\n");
 }
 
 TEST(Config, RateLimitsSayWhatTheyLimit) {

@@ -79,6 +79,10 @@ struct Budgets::Impl {
     std::uint64_t next_owner = 1;
     std::uint64_t sequence = 0;
     std::uint32_t sweep_hand = 0;
+    OutputLengths lengths;
+    // Calls that wait, by the cell they wait for: tickets, the next first. Never an empty one.
+    std::unordered_map<std::uint32_t, std::vector<std::uint64_t>> lines;
+    std::unordered_map<std::uint64_t, std::uint32_t> waiting;  // ticket → cell
     // The second book of holds, kept apart from the cells: Σ of all units.
     Int128 held_total = 0;
     std::uint64_t holds_open = 0;
@@ -90,6 +94,9 @@ struct Budgets::Impl {
                 Verdict& out);
     std::uint64_t text_hash(const Budget& budget, std::string_view instance);
     void commit(Verdict& verdict);
+    bool is_behind(std::uint32_t slot, std::uint64_t ticket) const;
+    void leave_line(std::uint64_t ticket);
+    void line_up(std::uint64_t ticket, std::uint32_t slot);
     bool may_drop(std::uint32_t slot, bool pressed) const;
     void sweep(std::uint32_t cells, bool pressed);
     bool make_room(std::uint32_t cells);
@@ -174,14 +181,16 @@ void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
     part.held = asked(budget.spec.unit, request);
     // A negative bound would raise the headroom (ledger.md §0.3).
     WEIR_CHECK(part.held >= 0);
-    part.amount = budget.spec.amount;
+    part.amount = amount_for(budget.spec, part.instance);
     part.blocks = blocks(budget.spec, request.environment_is_lenient);
     const std::uint64_t hash =
         BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
     const std::uint32_t slot = table.find(hash, budget.owner, part.window.start, part.instance);
     part.settled = slot == kNone ? 0 : table.at(slot).settled;
     part.others_held = slot == kNone ? 0 : table.at(slot).held;
-    part.slot = part.generation = 0;
+    part.live.clamp = budget.spec.clamp;
+    part.live.behind = slot != kNone && is_behind(slot, request.ticket);
+    part.live.slot = part.live.generation = 0;
     Place& place = places.emplace_back();
     place.budget = index;
     place.slot = slot;
@@ -200,11 +209,11 @@ void Budgets::Impl::commit(Verdict& verdict) {
         HoldPart& part = verdict.parts[i];
         Budget& budget = budgets[place.budget];
         open_window(budget, part.window);
-        part.slot = place.slot != kNone
-                        ? place.slot
-                        : table.insert(place.hash, budget.owner, part.window, part.instance);
-        BudgetCell& cell = table.at(part.slot);
-        part.generation = cell.generation;
+        part.live.slot = place.slot != kNone
+                             ? place.slot
+                             : table.insert(place.hash, budget.owner, part.window, part.instance);
+        BudgetCell& cell = table.at(part.live.slot);
+        part.live.generation = cell.generation;
         cell.held += part.held;
         ++cell.open_holds;
         held_total += part.held;
@@ -212,9 +221,31 @@ void Budgets::Impl::commit(Verdict& verdict) {
     }
 }
 
+// The order of tickets is one for all lines, so that no two calls wait for each other.
+bool Budgets::Impl::is_behind(std::uint32_t slot, std::uint64_t ticket) const {
+    if (lines.empty()) return false;
+    const auto line = lines.find(slot);
+    return line != lines.end() && (ticket == 0 || line->second.front() < ticket);
+}
+
+void Budgets::Impl::leave_line(std::uint64_t ticket) {
+    const auto place = waiting.find(ticket);
+    if (place == waiting.end()) return;
+    const auto line = lines.find(place->second);
+    std::erase(line->second, ticket);
+    if (line->second.empty()) lines.erase(line);
+    waiting.erase(place);
+}
+
+void Budgets::Impl::line_up(std::uint64_t ticket, std::uint32_t slot) {
+    std::vector<std::uint64_t>& line = lines[slot];
+    line.insert(std::ranges::upper_bound(line, ticket), ticket);
+    waiting.emplace(ticket, slot);
+}
+
 bool Budgets::Impl::may_drop(std::uint32_t slot, bool pressed) const {
     const BudgetCell& cell = table.at(slot);
-    if (!cell.live || cell.open_holds != 0) return false;
+    if (!cell.live || cell.open_holds != 0 || lines.contains(slot)) return false;
     // Not what the call at hand is about to hold.
     if (std::ranges::find(places, slot, &Place::slot) != places.end()) return false;
     const auto owner = by_owner.find(cell.owner);
@@ -241,7 +272,7 @@ bool Budgets::Impl::make_room(std::uint32_t cells) {
 }
 
 BudgetCell* Budgets::Impl::take_back(const HoldPart& part) {
-    const std::uint32_t slot = table.find_slot(part.slot, part.generation);
+    const std::uint32_t slot = table.find_slot(part.live.slot, part.live.generation);
     if (slot == kNone) return nullptr;
     BudgetCell& cell = table.at(slot);
     WEIR_CHECK(cell.open_holds > 0 && cell.held >= part.held);
@@ -273,7 +304,8 @@ InstanceFigures Budgets::Impl::figures_of(const Budget& budget, std::string inst
     InstanceFigures out{.budget_id = budget.spec.id,
                         .instance = std::move(instance),
                         .window = window,
-                        .amount = budget.spec.amount};
+                        .amount = 0};
+    out.amount = amount_for(budget.spec, out.instance);
     if (slot != kNone) {
         const BudgetCell& cell = table.at(slot);
         out.settled = cell.settled;
@@ -309,7 +341,14 @@ Result<Verdict> Budgets::reserve(const ReserveRequest& request) {
 
 Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
     impl_->gather(request, out);
-    decide(out);
+    decide(out, request, impl_->lengths);
+    if (request.ticket != 0) {
+        impl_->leave_line(request.ticket);
+        if (out.kind == VerdictKind::busy) {
+            const std::uint32_t slot = impl_->places[*out.telling].slot;
+            if (slot != kNone) impl_->line_up(request.ticket, slot);
+        }
+    }
     if (out.kind == VerdictKind::admitted) {
         const auto absent = std::ranges::count(impl_->places, kNone, &Impl::Place::slot);
         if (!impl_->make_room(static_cast<std::uint32_t>(absent))) {
@@ -320,6 +359,15 @@ Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
     out.sequence = ++impl_->sequence;
     return {};
 }
+
+bool Budgets::is_next(std::uint64_t ticket) const {
+    const auto place = impl_->waiting.find(ticket);
+    return place == impl_->waiting.end() || impl_->lines.at(place->second).front() == ticket;
+}
+
+void Budgets::give_up(std::uint64_t ticket) { impl_->leave_line(ticket); }
+
+OutputLengths& Budgets::lengths() { return impl_->lengths; }
 
 void Budgets::settle(const std::vector<HoldPart>& parts, const SettleAmounts& charge) {
     for (const HoldPart& part : parts) {

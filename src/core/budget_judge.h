@@ -10,13 +10,15 @@ namespace weir::core {
 
 // Does reaching the amount hold this call back?
 bool blocks(const BudgetSpec& spec, bool environment_is_lenient);
-// What the call asks of a budget of that unit.
+// What the call asks of a budget of that unit; and with so much output an answer.
 Int128 asked(BudgetUnit unit, const ReserveRequest& request);
+Int128 asked(BudgetUnit unit, const ReserveRequest& request, std::int64_t output);
 // What of the part is spent in the end.
 Int128 charged(const HoldPart& part, const SettleAmounts& charge);
 
-// Fills kind, telling, and `refused` of each part, from the figures of the parts.
-void decide(Verdict& verdict);
+// Fills kind, telling, clamped_to, and `kind` and `refused` of each part, from the figures of the
+// parts; of a clamped call also what it holds.
+void decide(Verdict& verdict, const ReserveRequest& request, const OutputLengths& lengths);
 
 // What is left as a part of the amount: an order among budgets, not a figure. Both are shifted into
 // 31 bits, so that two of them compare by two multiplications.

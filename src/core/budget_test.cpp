@@ -89,6 +89,23 @@ TEST_F(BudgetsTest, a_call_bigger_than_the_budget_is_too_large_spent_or_not) {
     EXPECT_EQ(kind(10), VerdictKind::exhausted);
 }
 
+TEST_F(BudgetsTest, an_instance_may_have_an_amount_of_its_own) {
+    BudgetSpec spec = usd_budget(1, 10);
+    spec.by = Dimension::team;
+    spec.except = {{"research", usd(20)}, {"sales", usd(1)}};
+    define({spec});
+    EXPECT_EQ(kind(15), VerdictKind::admitted);
+    EXPECT_EQ(only().amount, usd(20));
+    const Attribution sales = whose("sales");
+    const Attribution beta = whose("beta");
+    EXPECT_EQ(ask(sales, 2).kind, VerdictKind::too_large);
+    EXPECT_EQ(ask(beta, 10).kind, VerdictKind::admitted);
+    EXPECT_EQ(ask(beta, 1).kind, VerdictKind::busy);
+    spec.except.clear();  // taken back while money is held
+    define({spec});
+    EXPECT_EQ(kind(1), VerdictKind::busy);
+}
+
 // I9
 TEST_F(BudgetsTest, a_refused_call_holds_nothing_in_any_budget) {
     BudgetSpec by_team = usd_budget(2, 2);
@@ -416,7 +433,7 @@ TEST_F(BudgetsTest, parts_of_a_dead_process_are_charged_without_freeing_live_hol
     Verdict dead = ask(team_, 4);
     const Verdict live = ask(team_, 5);
     budgets_.release(dead.parts);
-    dead.parts[0].slot = dead.parts[0].generation = 0;
+    dead.parts[0].live = {};
     settle(dead, 4);
     EXPECT_EQ(only().settled, usd(4));
     EXPECT_EQ(only().held, usd(5));

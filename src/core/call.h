@@ -74,6 +74,9 @@ struct CallShape {
     bool wants_long_cache = false;      // a 1 h / 12 h cache write is reachable
     bool wants_cache = false;           // explicit cache control present (Anthropic)
     std::int64_t images = 0;
+    bool tools = false;  // of whatever kind, or functions
+    // Of the body, members that only say how to answer: no model reads them.
+    std::int64_t no_text_bytes = 0;
     bool structured_output = false;
     std::int64_t thinking_budget = 0;
     bool server_tools_undeclared =

@@ -102,6 +102,8 @@ struct Limits {
     std::size_t header_bytes_max = std::size_t{64} * 1024;
     std::size_t body_bytes_max = 32u << 20;
     std::int64_t default_max_output = 16'384;  // where neither call nor catalogue names one
+    std::int64_t min_output = 1'024;           // no clamp goes below it (product.md §3.5)
+    std::int64_t busy_wait_ms = 0;             // in line for what others hold
     std::int64_t connect_timeout_ms = 5'000;
     std::int64_t first_byte_timeout_ms = 600'000;
     std::int64_t idle_timeout_ms = 300'000;  // between bytes of a provider

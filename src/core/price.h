@@ -114,10 +114,14 @@ struct Quote {
     Money bound;                   // > 0 unless the row is declared free
     std::int64_t input_bound = 0;  // tokens
     std::int64_t max_output = 0;   // tokens a choice
-    std::int64_t token_bound = 0;  // input + choices × max output
+    std::int64_t answers = 1;      // choices × passes of the model, each of max_output
+    std::int64_t token_bound = 0;  // input + answers × max output
     Money fixed;                   // bound without output
-    Rate output_rate;              // of one more max_output token: dearest reachable, × choices
+    Rate output_rate;              // of one more max_output token: dearest reachable, × answers
     std::string price_id;
+
+    // The same call, asked for less output.
+    void lower_output(std::int64_t tokens);
 };
 
 class PriceBook {

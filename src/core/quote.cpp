@@ -297,6 +297,12 @@ Result<Int128> fees(const PriceRow& row, const CallShape& shape, const Dearest& 
 
 }  // namespace
 
+void Quote::lower_output(std::int64_t tokens) {
+    token_bound -= (max_output - tokens) * answers;
+    max_output = tokens;
+    bound = fixed + round_up(femto_cost(tokens, output_rate));
+}
+
 Result<Quote> quote(const PriceRow& row, const BoundInput& in) {
     const CallShape& shape = *in.shape;
     if (auto checked = check_numbers(in); !checked) return std::unexpected(checked.error());
@@ -334,6 +340,7 @@ Result<Quote> quote(const PriceRow& row, const BoundInput& in) {
     Quote out;
     out.input_bound = input;
     out.max_output = *max_output;
+    out.answers = answers;
     out.token_bound = tokens;
     out.output_rate = Rate::from_femto(output_femto);
     out.price_id = row.id;

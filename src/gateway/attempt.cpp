@@ -260,11 +260,13 @@ namespace {
 
 // Apart from the coroutine, so that what an admission needs does not stay in the frame of a stream.
 Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCall& call,
-                   const AttemptInput& input, const Bound& bound, CallNotes& notes) {
+                   const AttemptInput& input, Bound& bound, CallNotes& notes,
+                   std::uint64_t ticket = 0) {
     const core::Target& target = *input.target;
     auto draft = draft_admit(road, call, head, target, bound, input.ordinal);
     notes.decision = {};
     if (is_free(call)) return Hold::admit_free(road, std::move(draft), call.policy->prices);
+    const auto room = output_room(call, target, bound);
     const core::ReserveRequest request{
         .attribution = &call.attribution,
         .provider = target.provider->name,
@@ -272,10 +274,53 @@ Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCal
         .environment_is_lenient = core::environment_is_lenient(*call.policy, call.attribution),
         .usd_bound = bound.quote.bound,
         .token_bound = bound.quote.token_bound,
+        .room = room ? &*room : nullptr,
+        .ticket = ticket,
         .first_attempt = input.counts_call,
         .now = draft.head.admitted_at};
     return Hold::admit(road, std::move(draft), bound, request, call.policy->prices, notes.decision,
                        notes.rates);
+}
+
+// Its place in line is given up with it.
+class Ticket {
+ public:
+    explicit Ticket(Treasury& treasury) : treasury_(treasury), number_(treasury.next_ticket()) {}
+    Ticket(const Ticket&) = delete;
+    ~Ticket() { treasury_.give_up(number_); }
+    std::uint64_t number() const { return number_; }
+    bool may_try() { return treasury_.may_try(number_, seen_); }
+
+ private:
+    Treasury& treasury_;
+    std::uint64_t number_;
+    std::uint64_t seen_ = 0;
+};
+
+bool is_busy(const Result<Hold>& hold) {
+    return !hold && hold.error().code() == ErrorCode::budget_busy;
+}
+
+// What fits as soon as others give back what they hold is worth waiting for, where the operator
+// says so.
+runtime::Task<Result<Hold>> admit_or_wait(Road& road, http::ServerConnection& client,
+                                          const PreparedCall& call, const AttemptInput& input,
+                                          Bound& bound, CallNotes& notes) {
+    constexpr Duration kLookEvery = milliseconds{10};
+    auto at_once = admit(road, client.head(), call, input, bound, notes);
+    if (!is_busy(at_once)) co_return at_once;
+    Ticket ticket{road.treasury};
+    const MonoTime until = road.clock.mono_now() + milliseconds{call.policy->limits.busy_wait_ms};
+    for (;;) {
+        if (ticket.may_try()) {
+            auto hold = admit(road, client.head(), call, input, bound, notes, ticket.number());
+            if (!is_busy(hold)) co_return hold;
+        }
+        if (client.stream().peer_gone()) co_return fail(ErrorCode::client_gone);
+        if (road.draining || road.clock.mono_now() >= until) co_return fail(ErrorCode::budget_busy);
+        co_await road.net.sleep(kLookEvery);
+        if (auto stop = stopped(road, call, *input.target)) co_return std::unexpected(*stop);
+    }
 }
 
 }  // namespace
@@ -293,7 +338,9 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);
     auto bound = bound_attempt(call, target);
     if (!bound) co_return refused(bound.error());
-    auto hold = admit(road, client.head(), call, input, *bound, notes);
+    auto hold = call.policy->limits.busy_wait_ms > 0
+                    ? co_await admit_or_wait(road, client, call, input, *bound, notes)
+                    : admit(road, client.head(), call, input, *bound, notes);
     if (!hold) co_return refused(hold.error());
     ++notes.attempts;
     co_return co_await dispatch({.road = road,

@@ -1,4 +1,5 @@
-// One try at one target: bound → admit → record → dial → dispatched → send → relay → settle.
+// One try at one target: bound → admit (or wait in line, and then admit) → record → dial →
+// dispatched → send → relay → settle.
 #pragma once
 
 #include <optional>

@@ -7,8 +7,14 @@ namespace {
 
 using core::BudgetUnit;
 
-// Priming and tool system prompts that no body shows (wire.md §5.3), generously.
-constexpr std::int64_t kOverheadTokens = 1024;
+// What the model sees and no body shows, generously (wire.md §5.3): the system prompt that comes
+// with tools or a schema; the chat template of a server of which nobody knows; priming. A message's
+// own overhead, four tokens, is less than what its JSON takes in bytes.
+constexpr std::int64_t kToolsOverhead = 1024;
+constexpr std::int64_t kTemplateOverhead = 256;
+constexpr std::int64_t kPrimingOverhead = 8;
+// Where a model thinks first, what is left for the answer.
+constexpr std::int64_t kLeastBesideThinking = 256;
 
 bool is_free(const PreparedCall& call) { return call.endpoint.fate == provider::Fate::free; }
 
@@ -53,23 +59,30 @@ const core::CallShape& shape_at(const PreparedCall& call, const core::Target& ta
     return storage;
 }
 
+std::int64_t overhead_tokens(const core::CallShape& shape, const core::Target& target) {
+    if (shape.tools || shape.structured_output || shape.unbounded != 0) return kToolsOverhead;
+    bool known = target.provider->vendor != core::Vendor::openai_compatible;
+    return known ? kPrimingOverhead : kTemplateOverhead;
+}
+
 Result<core::Quote> quote_shape(const PreparedCall& call, const core::CallShape& shape,
-                                const core::PriceRow& row) {
+                                const core::Target& target, const core::PriceRow& row) {
     core::BoundInput in;
     in.shape = &shape;
     // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
-    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size());
+    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size()) - shape.no_text_bytes;
     in.default_max_output = call.policy->limits.default_max_output;
-    in.overhead_tokens = kOverheadTokens;
+    in.overhead_tokens = overhead_tokens(shape, target);
     return core::quote(row, in);
 }
 
 // What the body shows, as if nothing else could be added to it.
-core::Quote estimate(const PreparedCall& call, core::CallShape shape, const core::PriceRow& row) {
+core::Quote estimate(const PreparedCall& call, core::CallShape shape, const core::Target& target,
+                     const core::PriceRow& row) {
     shape.unbounded = 0;
     shape.service_tier.clear();
     shape.server_tool_uses = 0;
-    return quote_shape(call, shape, row).value_or(core::Quote{});
+    return quote_shape(call, shape, target, row).value_or(core::Quote{});
 }
 
 Error no_price(const core::Target& target) {
@@ -114,12 +127,12 @@ Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target
     const core::PriceRow& row = row_for(target, provisional);
     core::CallShape storage;
     const core::CallShape& shape = shape_at(call, target, storage);
-    auto quoted = quote_shape(call, shape, row);
+    auto quoted = quote_shape(call, shape, target, row);
     if (quoted) {
         out.quote = std::move(*quoted);
     } else if (quoted.error().code() == ErrorCode::unsupported_parameter) {
         out.no_usd = out.no_tokens = quoted.error();
-        out.quote = estimate(call, shape, row);
+        out.quote = estimate(call, shape, target, row);
     } else {
         return std::unexpected(quoted.error());
     }
@@ -133,6 +146,23 @@ Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target
         out.quote.output_rate = {};
     }
     return out;
+}
+
+std::optional<core::OutputRoom> output_room(const PreparedCall& call, const core::Target& target,
+                                            const Bound& bound) {
+    const core::CallShape& shape = call.shape;
+    bool heeded = takes_a_maximum(shape.endpoint) && target.provider->quirks.honours_max_output;
+    if (!heeded || shape.structured_output || shape.forced_tool) return std::nullopt;
+    std::int64_t least = call.policy->limits.min_output;
+    if (shape.thinking_budget > 0) {
+        least = std::max(least, shape.thinking_budget + kLeastBesideThinking);
+    }
+    if (least >= bound.quote.max_output) return std::nullopt;
+    return core::OutputRoom{.asked = bound.quote.max_output,
+                            .least = least,
+                            .answers = bound.quote.answers,
+                            .usd_rate = bound.quote.output_rate,
+                            .usd_fixed = bound.quote.fixed};
 }
 
 bool is_held_by_cost(const std::vector<core::HoldPart>& parts, const Bound& bound) {
@@ -164,7 +194,7 @@ OutgoingBody::OutgoingBody(const PreparedCall& call, const core::Target& target,
         // Of two names, a server that knows only one may have been given the emptier of them.
         bool one_of_two = !quirks.max_completion_tokens && shape.max_output_sites.size() > 1;
         if (names_no_maximum(shape)) {
-            told_maximum_ = {.tokens = most, .lowered = false};
+            told_maximum_ = {.tokens = most, .lowered = bound.clamped};
         } else if (*shape.max_output > most) {
             told_maximum_ = {.tokens = most, .lowered = true};
         } else if (one_of_two) {

@@ -24,10 +24,22 @@ struct Bound {
     // such a call; where none does, it passes as it came (ledger.md B2).
     std::optional<Error> no_usd;
     std::optional<Error> no_tokens;
+    // A budget admitted the call with less output than it asked for.
+    bool clamped = false;
+
+    void clamp(std::int64_t max_output) {
+        quote.lower_output(max_output);
+        clamped = true;
+    }
 };
 
 // Errors: invalid_parameter (figures that no provider could mean).
 Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target);
+
+// How a budget may clamp the call; nullopt: not at all, as a cut answer is of no use, or nobody
+// would heed the maximum (product.md §3.5).
+std::optional<core::OutputRoom> output_room(const PreparedCall& call, const core::Target& target,
+                                            const Bound& bound);
 
 // Does some budget among these parts hold the call by what it costs? Then the provider must be told
 // the maximum output that was reckoned with.
@@ -49,7 +61,7 @@ class OutgoingBody {
     // The maximum output that was written into it, in place of the caller's or of its silence.
     struct ToldMaximum {
         std::int64_t tokens = 0;
-        bool lowered = false;  // else set, where the caller named none
+        bool lowered = false;  // else set to what the model gives, where the caller named none
     };
     const std::optional<ToldMaximum>& told_maximum() const { return told_maximum_; }
     // It was sent: an answer can stream for minutes, and need not hold a copy of what was asked.

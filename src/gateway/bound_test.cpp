@@ -15,8 +15,8 @@ constexpr Int128 kDollar = 1'000'000'000'000;
 class Bounds : public RoadTest {
  protected:
     std::string sent() const { return seen.empty() ? std::string{"(nothing)"} : seen.back().body; }
-    static Int128 bound_of(std::size_t body, std::int64_t output) {
-        return (Int128(body) + 1024) * 1'000'000 + Int128{output} * 5'000'000;
+    static Int128 bound_of(const std::string& body, std::int64_t output) {
+        return input_bound(body) * 1'000'000 + Int128{output} * 5'000'000;
     }
 };
 
@@ -27,7 +27,7 @@ TEST_F(Bounds, AMaximumThatTheCallDoesNotNameIsSentUnderABlockingBudget) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.field("x-weir-max-output"), "4096; default");
     EXPECT_EQ(sent(), R"({"max_completion_tokens":4096,)" + body.substr(1));
-    EXPECT_EQ(only_end().bound.pico(), bound_of(body.size(), 4096));
+    EXPECT_EQ(only_end().bound.pico(), bound_of(body, 4096));
     EXPECT_THAT(only_end().outcome.notes, testing::Contains("max output set to 4096"));
 }
 

@@ -121,7 +121,7 @@ TEST_F(Connections, ACallWhoseFirstTryWasNeverSentIsCountedOnce) {
 }
 
 TEST_F(Connections, ATryAgainThatNoBudgetAdmitsLeavesTheFirstError) {
-    Int128 bound = (Int128(chat_body().size()) + 1024) * 1'000'000 + 500'000'000;
+    Int128 bound = input_bound(chat_body()) * 1'000'000 + 500'000'000;
     company.policy.budgets = {team_budget(1, "support", bound + bound / 2)};
     machine.internet.hosts[std::string(world::kOpenAi)].link = {
         .delay_min = std::chrono::milliseconds{200}, .delay_max = std::chrono::milliseconds{200}};

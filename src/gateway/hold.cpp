@@ -41,6 +41,13 @@ std::string rate_text(const core::RateVerdict& rates) {
                        std::max(std::ceil(seconds * 10) / 10, 0.1));
 }
 
+// The output of a call of one answer; nullopt where a length would teach nothing.
+std::optional<std::int64_t> answer_length(const core::Usage& usage) {
+    if (!usage.is_exact() || usage.lines.size() != 1) return std::nullopt;
+    std::int64_t output = usage.lines.front().output_total();
+    return output > 0 ? std::optional{output} : std::nullopt;
+}
+
 std::int64_t tokens_of(const core::Usage& usage) {
     std::int64_t sum = 0;
     for (const auto& line : usage.lines) sum += line.input_total() + line.output_total();
@@ -49,7 +56,7 @@ std::int64_t tokens_of(const core::Usage& usage) {
 
 }  // namespace
 
-Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
+Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, Bound& bound,
                          const core::ReserveRequest& request,
                          std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict,
                          core::RateVerdict& rates) {
@@ -65,6 +72,7 @@ Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, const Bound& bou
         road.treasury.leave(ticket, 0);
         return std::unexpected(*why);
     }
+    if (verdict.clamped_to) bound.clamp(*verdict.clamped_to);
     draft.sequence = verdict.sequence;
     draft.bound = bound.quote.bound;
     draft.input_bound = bound.quote.input_bound;
@@ -178,6 +186,11 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     if (state == ledger::EndState::unknown) ++road.counters.unknown;
 
     road.treasury.leave(ticket_, end.charge_tokens);
+    if (auto length =
+            state == ledger::EndState::settled ? answer_length(end.usage) : std::nullopt) {
+        bool cut = *length >= admit.max_output;
+        road.treasury.learn(end.head.model, end.head.attribution, *length, cut);
+    }
 
     Settlement settlement{end.cost, end.charge, end.bill.unpriced};
     core::SettleAmounts amounts{end.charge, end.charge_tokens};

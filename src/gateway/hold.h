@@ -26,11 +26,11 @@ struct Settlement {
 class Hold {
  public:
     // Reserves across all matching rate limits and budgets and writes the admit record. `rates` and
-    // `verdict` are filled either way. Errors: rate_limited, budget_busy, budget_exhausted,
-    // call_exceeds_budget, too_many_trajectories; the bound's own, where a blocking budget matches
-    // and there is no bound (then nothing is held and a refusal is to be written by the caller);
-    // ledger_unavailable.
-    static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, const Bound& bound,
+    // `verdict` are filled either way, and `bound` is lowered to what a clamp left. Errors:
+    // rate_limited, budget_busy, budget_exhausted, call_exceeds_budget, too_many_trajectories; the
+    // bound's own, where a blocking budget matches and there is no bound (then nothing is held and
+    // a refusal is to be written by the caller); ledger_unavailable.
+    static Result<Hold> admit(Road& road, ledger::AdmitRecord draft, Bound& bound,
                               const core::ReserveRequest& request,
                               std::shared_ptr<const core::PriceBook> book, core::Verdict& verdict,
                               core::RateVerdict& rates);

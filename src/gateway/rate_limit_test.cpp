@@ -97,7 +97,7 @@ TEST_F(RateLimitsOnTheRoad, WhatTheProviderSaysOfItsOwnLimitsPassesWhereWeirSets
 
 TEST_F(RateLimitsOnTheRoad, TokensAreChargedAsUsed) {
     // Room for the bound of one call, and for what a hundred use.
-    limit().tokens = 1'500;
+    limit().tokens = 500;
     provider = [](const world::Received&) {
         return world::answer(200, "application/json",
                              world::chat_answer({.input = 10, .output = 2}));
@@ -110,7 +110,7 @@ TEST_F(RateLimitsOnTheRoad, TokensAreChargedAsUsed) {
     EXPECT_EQ(chat(chat_body()).status, 200);
     auto answer = chat(chat_body());
     EXPECT_EQ(answer.status, 429);
-    EXPECT_THAT(answer.body, HasSubstr("1500 tokens a minute"));
+    EXPECT_THAT(answer.body, HasSubstr("500 tokens a minute"));
 }
 
 TEST_F(RateLimitsOnTheRoad, ACallInFlightTakesAPlaceUntilItsDrainHasEnded) {

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 using Json = nlohmann::json;
 
 // What an entry of chat_body() with max_tokens 100 can cost.
-Int128 bound_of_chat() { return (Int128(chat_body().size()) + 1024) * 1'000'000 + 500'000'000; }
+Int128 bound_of_chat() { return input_bound(chat_body()) * 1'000'000 + 500'000'000; }
 
 class Refusals : public RoadTest {
  protected:
@@ -95,7 +95,7 @@ TEST_F(Refusals, SpentInAnthropicsWords) {
     provider = [](const world::Received&) {
         return world::answer(
             200, "application/json",
-            world::messages_answer({.model = "claude-sim", .input = 1, .output = 5'000}));
+            world::messages_answer({.model = "claude-sim", .input = 1, .output = 6'000}));
     };
     std::string body = chat_body(R"(,"max_tokens":4000)", "claude-sim");
     ASSERT_EQ(call(messages_request(body)).status, 200);

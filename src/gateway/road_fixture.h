@@ -15,6 +15,7 @@
 #include "sim/world/dialects.h"
 #include "sim/world/sample_policy.h"
 #include "sim/world/server.h"
+#include "sim/world/vendor.h"
 #include "sim/world/weir_process.h"
 
 namespace weir::gateway {
@@ -143,6 +144,9 @@ class RoadTest : public ::testing::Test {
     }
     std::string directory_;
 };
+
+// The most input tokens of a body without tools: its text, and 8.
+inline Int128 input_bound(std::string_view body) { return world::text_bytes(body) + 8; }
 
 inline std::string chat_body(std::string_view more = R"(,"max_tokens":100)",
                              std::string_view model = "sim-small") {

@@ -38,6 +38,7 @@ void Treasury::not_before(UnixTime t) {
 void Treasury::define(std::vector<core::BudgetSpec> specs) {
     std::lock_guard lock(mutex_);
     budgets_.define(std::move(specs));
+    ++changes_;
 }
 
 void Treasury::redefine(std::vector<core::BudgetSpec> specs, const std::vector<Seed>& seeds) {
@@ -50,6 +51,7 @@ void Treasury::redefine(std::vector<core::BudgetSpec> specs, const std::vector<S
         if (is_known(s.budget_id)) continue;
         budgets_.seed(s.budget_id, s.instance, s.window, s.settled, s.overrun);
     }
+    ++changes_;
 }
 
 void Treasury::seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
@@ -63,10 +65,17 @@ void Treasury::limit_rates(std::vector<core::RateLimitSpec> specs) {
     rates_.define(std::move(specs));
 }
 
+Result<> Treasury::reserve_money(const core::ReserveRequest& request, core::Verdict& verdict) {
+    auto reserved = budgets_.reserve(request, verdict);
+    // Who stood behind a call that waits no longer may be the next now.
+    if (request.ticket != 0 && verdict.kind != core::VerdictKind::busy) ++changes_;
+    return reserved;
+}
+
 Result<> Treasury::reserve(const core::ReserveRequest& request, core::Verdict& verdict,
                            core::RateVerdict& rates, core::RateTicket& ticket) {
     std::lock_guard lock(mutex_);
-    if (rates_.empty()) return budgets_.reserve(request, verdict);
+    if (rates_.empty()) return reserve_money(request, verdict);
     const core::RateRequest rate{.attribution = request.attribution,
                                  .provider = request.provider,
                                  .model = request.model,
@@ -74,7 +83,7 @@ Result<> Treasury::reserve(const core::ReserveRequest& request, core::Verdict& v
                                  .first_attempt = request.first_attempt,
                                  .now = now_locked()};
     if (auto checked = rates_.check(rate, rates); !checked || rates.refused) return checked;
-    if (auto reserved = budgets_.reserve(request, verdict); !reserved) return reserved;
+    if (auto reserved = reserve_money(request, verdict); !reserved) return reserved;
     if (verdict.kind == core::VerdictKind::admitted) rates_.enter(rate, rates, ticket);
     return {};
 }
@@ -85,20 +94,48 @@ void Treasury::leave(const core::RateTicket& ticket, std::int64_t tokens) {
     rates_.leave(ticket, tokens, now_locked());
 }
 
+std::uint64_t Treasury::next_ticket() {
+    std::lock_guard lock(mutex_);
+    return ++tickets_;
+}
+
+bool Treasury::may_try(std::uint64_t ticket, std::uint64_t& seen) {
+    std::uint64_t changes = changes_.load(std::memory_order_acquire);
+    if (changes == seen) return false;
+    seen = changes;
+    std::lock_guard lock(mutex_);
+    return budgets_.is_next(ticket);
+}
+
+void Treasury::give_up(std::uint64_t ticket) {
+    std::lock_guard lock(mutex_);
+    budgets_.give_up(ticket);
+    ++changes_;
+}
+
+void Treasury::learn(std::string_view model, const core::Attribution& attribution,
+                     std::int64_t tokens, bool cut) {
+    std::lock_guard lock(mutex_);
+    budgets_.lengths().ended(model, attribution.of(core::Dimension::task_type), tokens, cut);
+}
+
 void Treasury::settle(const std::vector<core::HoldPart>& parts, const core::SettleAmounts& charge) {
     std::lock_guard lock(mutex_);
     budgets_.settle(parts, charge);
+    ++changes_;
 }
 
 void Treasury::release(const std::vector<core::HoldPart>& parts) {
     std::lock_guard lock(mutex_);
     budgets_.release(parts);
+    ++changes_;
 }
 
 void Treasury::correct(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
                        Int128 delta) {
     std::lock_guard lock(mutex_);
     budgets_.correct(budget_id, instance, window, delta);
+    ++changes_;
 }
 
 std::vector<core::InstanceFigures> Treasury::figures() {

@@ -3,6 +3,7 @@
 // Owner: App. Thread: any; the lock is held for well under a microsecond and never over IO.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -45,6 +46,15 @@ class Treasury {
     Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict,
                      core::RateVerdict& rates, core::RateTicket& ticket);
     void leave(const core::RateTicket& ticket, std::int64_t tokens);
+
+    // Waiting in line for what others hold (see core::Budgets). `seen` is the caller's own, 0 at
+    // first: false without a lock, unless something has changed since it was asked last.
+    std::uint64_t next_ticket();
+    bool may_try(std::uint64_t ticket, std::uint64_t& seen);
+    void give_up(std::uint64_t ticket);
+    // How long the answer of a call was; `cut`: it reached its maximum.
+    void learn(std::string_view model, const core::Attribution& attribution, std::int64_t tokens,
+               bool cut);
     void settle(const std::vector<core::HoldPart>& parts, const core::SettleAmounts& charge);
     void release(const std::vector<core::HoldPart>& parts);
     void correct(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
@@ -57,6 +67,7 @@ class Treasury {
 
  private:
     UnixTime now_locked();
+    Result<> reserve_money(const core::ReserveRequest& request, core::Verdict& verdict);
 
     const runtime::Clock& clock_;
     const UnixTime wall_start_;
@@ -65,6 +76,8 @@ class Treasury {
     UnixTime latest_;
     core::Budgets budgets_;
     core::RateLimits rates_;
+    std::uint64_t tickets_ = 0;
+    std::atomic<std::uint64_t> changes_ = 1;  // of what a waiting call may be waiting for
 };
 
 }  // namespace weir::gateway

@@ -18,8 +18,8 @@ bool same(const AttemptHead& x, const AttemptHead& y) {
 
 bool same(const std::vector<core::HoldPart>& x, const std::vector<core::HoldPart>& y) {
     return std::ranges::equal(x, y, [](const core::HoldPart& a, const core::HoldPart& b) {
-        const auto& [id1, in1, w1, u1, h1, am1, se1, oh1, bl1, re1, slot1, gen1] = a;
-        const auto& [id2, in2, w2, u2, h2, am2, se2, oh2, bl2, re2, slot2, gen2] = b;
+        const auto& [id1, in1, w1, u1, h1, am1, se1, oh1, bl1, re1, live1] = a;
+        const auto& [id2, in2, w2, u2, h2, am2, se2, oh2, bl2, re2, live2] = b;
         return id1 == id2 && in1 == in2 && w1 == w2 && u1 == u2 && h1 == h2 && am1 == am2 &&
                se1 == se2 && oh1 == oh2 && bl1 == bl2 && re1 == re2;
     });
@@ -156,8 +156,7 @@ std::vector<core::HoldPart> any_parts(SeededRng& rng) {
              any_i128(rng),
              any_bool(rng),
              any_bool(rng),
-             7,
-             9};
+             {.slot = 7, .generation = 9}};
     }
     return parts;
 }

@@ -146,6 +146,12 @@ Result<> read_thinking(BodyReader& r) {
     return {};
 }
 
+// Of the older chat API: run by the client.
+Result<> read_functions(BodyReader& r) {
+    r.shape.tools = true;
+    return skip(r);
+}
+
 // ---- the table
 // --------------------------------------------------------------------------------------
 
@@ -153,38 +159,40 @@ using Reader = Result<> (*)(BodyReader&);
 struct KeyRow {
     std::string_view name;
     Reader read;
+    bool no_text = false;
 };
+constexpr bool kNoText = true;  // says how to answer, and goes to no model
 // The three names of the max output are read with their key (see `member`).
 constexpr std::size_t kMaxNames = 3;
 constexpr std::array kKeys{
-    KeyRow{"max_tokens", nullptr},
-    KeyRow{"max_completion_tokens", nullptr},
-    KeyRow{"max_output_tokens", nullptr},
-    KeyRow{"model", read_model},
-    KeyRow{"stream", read_stream},
+    KeyRow{"max_tokens", nullptr, kNoText},
+    KeyRow{"max_completion_tokens", nullptr, kNoText},
+    KeyRow{"max_output_tokens", nullptr, kNoText},
+    KeyRow{"model", read_model, kNoText},
+    KeyRow{"stream", read_stream, kNoText},
     KeyRow{"messages", read_content},
     KeyRow{"input", read_input},
     KeyRow{"system", read_content},
     KeyRow{"instructions", read_content},
     KeyRow{"prompt", read_prompt},
     KeyRow{"tools", read_tools},
-    KeyRow{"functions", skip},
+    KeyRow{"functions", read_functions},
     KeyRow{"tool_choice", read_tool_choice},
-    KeyRow{"stream_options", read_stream_options},
-    KeyRow{"metadata", read_metadata_member},
-    KeyRow{"client_metadata", read_client_metadata_member},
-    KeyRow{"user", read_user},
-    KeyRow{"safety_identifier", read_user},
-    KeyRow{"prompt_cache_key", read_cache_key},
-    KeyRow{"n", read_n},
-    KeyRow{"best_of", read_best_of},
+    KeyRow{"stream_options", read_stream_options, kNoText},
+    KeyRow{"metadata", read_metadata_member, kNoText},
+    KeyRow{"client_metadata", read_client_metadata_member, kNoText},
+    KeyRow{"user", read_user, kNoText},
+    KeyRow{"safety_identifier", read_user, kNoText},
+    KeyRow{"prompt_cache_key", read_cache_key, kNoText},
+    KeyRow{"n", read_n, kNoText},
+    KeyRow{"best_of", read_best_of, kNoText},
     KeyRow{"thinking", read_thinking},
-    KeyRow{"service_tier", read_service_tier},
-    KeyRow{"speed", read_speed},
-    KeyRow{"inference_geo", read_geo},
+    KeyRow{"service_tier", read_service_tier, kNoText},
+    KeyRow{"speed", read_speed, kNoText},
+    KeyRow{"inference_geo", read_geo, kNoText},
     KeyRow{"cache_control", read_cache_control},
     KeyRow{"prompt_cache_options", read_cache_control},
-    KeyRow{"prompt_cache_retention", read_cache_retention},
+    KeyRow{"prompt_cache_retention", read_cache_retention, kNoText},
     KeyRow{"response_format", read_format},
     KeyRow{"text", read_format},
     KeyRow{"output_format", read_format},
@@ -252,14 +260,15 @@ Result<> read_top_level(BodyReader& r) {
             cursor.skip();
             continue;
         }
+        const std::uint32_t begin = r.offset_of(raw) - 1;
         if (kKeys[*key].name == "metadata") {
-            std::uint32_t begin = r.offset_of(raw) - 1;
             r.shape.metadata_key = {begin, static_cast<std::uint32_t>(begin + raw.size() + 2)};
         }
         auto read = member(r, *key, raw);
         // What stopped the reading of a value may be that it is no JSON at all.
         if (!cursor.ok()) break;
         if (!read) return read;
+        if (kKeys[*key].no_text) r.shape.no_text_bytes += cursor.offset() - begin;
     }
     if (!cursor.at_end()) return fail(ErrorCode::malformed_json);
     return {};

@@ -206,6 +206,9 @@ void mark_undeclared_tool(BodyReader& reader) {
 
 bool searches_by_itself(std::string_view model) { return model.contains("-search-preview"); }
 
-Result<> read_tools(BodyReader& reader) { return ToolReader{reader}.list(); }
+Result<> read_tools(BodyReader& reader) {
+    reader.shape.tools = true;
+    return ToolReader{reader}.list();
+}
 
 }  // namespace weir::provider

@@ -28,6 +28,27 @@ std::optional<T> named(std::string_view text, Name name) {
     return std::nullopt;
 }
 
+std::string except_json(const core::BudgetSpec& spec) {
+    Tags members;
+    for (const auto& [instance, amount] : spec.except) {
+        members.emplace_back(instance, to_string(amount));
+    }
+    std::string out;
+    append_object(out, members);
+    return out;
+}
+
+std::optional<std::vector<std::pair<std::string, Int128>>> parse_except(std::string_view text) {
+    std::vector<std::pair<std::string, Int128>> out;
+    for (const auto& [instance, digits] : parse_object(text)) {
+        const auto amount = parse_int128(digits);
+        if (!amount) return std::nullopt;
+        out.emplace_back(instance, *amount);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
 Result<core::BudgetSpec> read_budget(const Statement& row) {
     core::BudgetSpec spec;
     spec.id = static_cast<std::uint64_t>(row.integer(0));
@@ -35,21 +56,26 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
     auto where = parse_conditions(row.text(2));
     const auto unit = named<core::BudgetUnit, 3>(row.text(4), core::budget_unit_name);
     const auto window = named<core::WindowKind, 6>(row.text(6), core::window_name);
+    const auto clamp = named<core::Clamp, 4>(row.text(10), core::clamp_name);
     const auto blocking = named<core::Blocking, 3>(
         row.text(8), [](core::Blocking b) { return kBlocking[static_cast<std::size_t>(b)]; });
     const auto amount = parse_int128(row.text(5));
+    auto except = parse_except(row.text(12));
     if (!row.is_null(3)) spec.by = core::dimension_named(row.text(3));
-    if (!where || !unit || !window || !blocking || !amount || (!row.is_null(3) && !spec.by)) {
+    if (!where || !unit || !window || !blocking || !clamp || !amount || !except ||
+        (!row.is_null(3) && !spec.by)) {
         return fail(ErrorCode::corrupt, "budget " + spec.name + " in the database is not readable");
     }
     spec.where = std::move(*where);
     spec.unit = *unit;
     spec.amount = *amount;
+    spec.except = std::move(*except);
     spec.window = *window;
     spec.alert_percent = static_cast<int>(row.integer(7));
     spec.blocking = *blocking;
     spec.observe = row.integer(9) != 0;
-    spec.version = static_cast<std::uint64_t>(row.integer(10));
+    spec.clamp = *clamp;
+    spec.version = static_cast<std::uint64_t>(row.integer(11));
     return spec;
 }
 
@@ -103,10 +129,12 @@ std::string budget_json(const core::BudgetSpec& spec) {
                    {"by", spec.by ? std::string{core::dimension_name(*spec.by)} : ""},
                    {"unit", std::string{core::budget_unit_name(spec.unit)}},
                    {"amount", to_string(spec.amount)},
+                   {"except", except_json(spec)},
                    {"window", std::string{core::window_name(spec.window)}},
                    {"alert_percent", std::to_string(spec.alert_percent)},
                    {"blocking", std::string{kBlocking[static_cast<std::size_t>(spec.blocking)]}},
                    {"observe", spec.observe ? "true" : "false"},
+                   {"clamp", std::string{core::clamp_name(spec.clamp)}},
                    {"version", std::to_string(spec.version)}});
     return out;
 }
@@ -114,7 +142,7 @@ std::string budget_json(const core::BudgetSpec& spec) {
 Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
     Result<Statement> rows = database.prepare(
         "SELECT id,name,conditions,by_dimension,unit,amount,window,alert_percent,blocking,observe,"
-        "version FROM budgets WHERE removed_at IS NULL ORDER BY name");
+        "clamp,version,except_amounts FROM budgets WHERE removed_at IS NULL ORDER BY name");
     if (!rows) return std::unexpected(std::move(rows).error());
     std::vector<core::BudgetSpec> out;
     for (;;) {
@@ -130,10 +158,13 @@ Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
                       UnixTime at) {
     Result<Statement> upsert = database.prepare(
-        "INSERT INTO budgets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL) ON CONFLICT (id) DO UPDATE "
+        "INSERT INTO budgets VALUES (?1,?2,?3,?4,?5,?6,?15,?7,?8,?9,?10,?11,?12,?13,?14,NULL) ON "
+        "CONFLICT (id) DO UPDATE "
         "SET "
-        "amount=excluded.amount,alert_percent=excluded.alert_percent,blocking=excluded.blocking,"
-        "observe=excluded.observe,version=excluded.version,origin=excluded.origin,removed_at=NULL");
+        "amount=excluded.amount,except_amounts=excluded.except_amounts,alert_percent=excluded."
+        "alert_percent,blocking=excluded.blocking,"
+        "observe=excluded.observe,clamp=excluded.clamp,version=excluded.version,origin=excluded."
+        "origin,removed_at=NULL");
     if (!upsert) return std::unexpected(std::move(upsert).error());
     const std::string where = conditions_json(spec.where);
     std::string amount;
@@ -146,8 +177,10 @@ Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::str
     upsert->bind(5, core::budget_unit_name(spec.unit)).bind_int128(6, spec.amount, amount);
     upsert->bind(7, core::window_name(spec.window)).bind(8, std::int64_t{spec.alert_percent});
     upsert->bind(9, kBlocking[static_cast<std::size_t>(spec.blocking)]);
-    upsert->bind(10, std::int64_t{spec.observe}).bind(11, static_cast<std::int64_t>(spec.version));
-    upsert->bind(12, origin).bind(13, at.ns);
+    upsert->bind(10, std::int64_t{spec.observe}).bind(11, core::clamp_name(spec.clamp));
+    const std::string except = except_json(spec);
+    upsert->bind(15, except);
+    upsert->bind(12, static_cast<std::int64_t>(spec.version)).bind(13, origin).bind(14, at.ns);
     return upsert->run();
 }
 

@@ -12,6 +12,10 @@ Result<> check(const core::BudgetSpec& spec) {
         return fail(ErrorCode::invalid_parameter,
                     "the amount of budget " + spec.name + " is negative");
     }
+    if (!spec.except.empty() && !spec.by) {
+        return fail(ErrorCode::invalid_parameter,
+                    "budget " + spec.name + " has an exception, and no `by` to tell it by");
+    }
     for (const core::BudgetCondition& condition : spec.where) {
         if (condition.any_of.empty()) {
             return fail(ErrorCode::invalid_parameter,
@@ -22,8 +26,9 @@ Result<> check(const core::BudgetSpec& spec) {
 }
 
 bool same_terms(const core::BudgetSpec& a, const core::BudgetSpec& b) {
-    return a.id == b.id && a.amount == b.amount && a.alert_percent == b.alert_percent &&
-           a.blocking == b.blocking && a.observe == b.observe;
+    return a.id == b.id && a.amount == b.amount && a.except == b.except &&
+           a.alert_percent == b.alert_percent && a.blocking == b.blocking &&
+           a.observe == b.observe && a.clamp == b.clamp;
 }
 
 }  // namespace

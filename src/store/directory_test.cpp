@@ -164,6 +164,24 @@ TEST(Directory, TeamNameCannotReachIntoAnotherTeamsTrajectories) {
     EXPECT_EQ(made.error().code(), ErrorCode::invalid_parameter);
 }
 
+TEST(Directory, TheTermsOfABudgetComeBackAsTheyWerePut) {
+    Office office;
+    core::BudgetSpec spec = monthly("staging", 500);
+    spec.by = core::Dimension::team;
+    spec.clamp = core::Clamp::always;
+    spec.except = {{"a \"quoted\" team", 7}, {"research", Money::from_usd(20'000).pico()}};
+    ASSERT_TRUE(office.directory->put_budget(spec, "api", office.change));
+    core::BudgetSpec kept = office.directory->budgets().value().at(0);
+    EXPECT_EQ(kept.clamp, core::Clamp::always);
+    EXPECT_EQ(kept.except, spec.except);
+    spec.except.pop_back();
+    EXPECT_EQ(office.directory->put_budget(spec, "api", office.change).value().version,
+              kept.version + 1);
+    EXPECT_EQ(office.directory->budgets().value().at(0).except, spec.except);
+    spec.by.reset();
+    EXPECT_FALSE(office.directory->put_budget(spec, "api", office.change));
+}
+
 TEST(Directory, BudgetKeepsItsIdWhenItsTermsChangeOrItIsMadeAgain) {
     Office office;
     const auto first = office.directory->put_budget(monthly("staging", 500), "api", office.change);

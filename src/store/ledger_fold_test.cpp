@@ -273,7 +273,7 @@ TEST(Recovery, HoldOfADeadStartComesBackWhole) {
     EXPECT_TRUE(state.holds[0].dispatched);
     std::string wanted;
     std::string got;
-    for (core::HoldPart& part : admit.parts) part.slot = part.generation = 0;
+    for (core::HoldPart& part : admit.parts) part.live = {};
     ledger::encode(ledger::Record{admit}, wanted);
     ledger::encode(ledger::Record{state.holds[0].admit}, got);
     EXPECT_EQ(got, wanted);

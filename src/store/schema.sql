@@ -166,8 +166,9 @@ CREATE TABLE budget_seeds (
 CREATE TABLE budgets (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL,
     conditions TEXT NOT NULL, by_dimension TEXT, unit TEXT NOT NULL, amount TEXT NOT NULL,
+    except_amounts TEXT NOT NULL,
     window TEXT NOT NULL, alert_percent INTEGER NOT NULL, blocking TEXT NOT NULL,
-    observe INTEGER NOT NULL, version INTEGER NOT NULL, origin TEXT NOT NULL,
+    observe INTEGER NOT NULL, clamp TEXT NOT NULL, version INTEGER NOT NULL, origin TEXT NOT NULL,
     created_at INTEGER NOT NULL, removed_at INTEGER
 );
 CREATE UNIQUE INDEX budgets_name ON budgets (name) WHERE removed_at IS NULL;

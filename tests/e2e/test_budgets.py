@@ -13,13 +13,15 @@ from prices import usd
 from upstream import Reply
 from weir import PROMPT, Weir, config_for
 
-USERS = [{"role": "user", "content": PROMPT}]
+TEXT = PROMPT + " " + "and so on " * 20
+USERS = [{"role": "user", "content": TEXT}]
 CHAT = {"model": "gpt-4o-mini", "max_tokens": 100, "messages": USERS}
 BODIES = {"/v1/chat/completions": CHAT,
-          "/v1/responses": {"model": "gpt-4o-mini", "max_output_tokens": 100, "input": PROMPT},
+          "/v1/responses": {"model": "gpt-4o-mini", "max_output_tokens": 100, "input": TEXT},
           "/v1/messages": {**CHAT, "model": "claude-haiku-4-5"}}
-# About two and a half bounds of each: after some calls the next one does not fit.
-AMOUNTS = {"/v1/chat/completions": "0.0006", "/v1/responses": "0.0006", "/v1/messages": "0.0042"}
+# Less than three bounds of each, and more than what two calls cost with a third one's bound.
+AMOUNTS = {"/v1/chat/completions": "0.00025", "/v1/responses": "0.00025",
+           "/v1/messages": "0.002"}
 
 
 @pytest.fixture(scope="module")

@@ -251,7 +251,7 @@ def test_a_drain_has_an_end(start_weir, upstream):
 
 
 def test_sighup_reads_the_configuration_again(start_weir, upstream):
-    budgets = {"all": {"usd": "0.0001", "window": "day"}}
+    budgets = {"all": {"usd": "0.00005", "window": "day"}}
     weir = start_weir(config_for(upstream.url, budgets=budgets))
     assert weir.post(PATH, CHAT).json()["error"]["weir"]["code"] == "call_exceeds_budget"
     go_on = threading.Event()

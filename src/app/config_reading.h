@@ -1,0 +1,26 @@
+// What the readers of the configuration's sections share. Internal to app/config.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/config.h"
+#include "app/yaml_reader.h"
+
+namespace weir::app {
+
+struct Reading {
+    YamlReader& yaml;
+    Environment environment;
+    Config& config;
+};
+
+// nullopt: there is none of that name, and `at` was complained of.
+std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
+                                              const std::string& name);
+
+// One entry of a section. What is wrong with it becomes a complaint.
+void read_budget(Reading& r, const std::string& name, const YAML::Node& node);
+void read_rate_limit(Reading& r, const std::string& name, const YAML::Node& node);
+
+}  // namespace weir::app
