@@ -160,6 +160,7 @@ int main_of(int seeds, const std::string& json) {
         print(cells.back());
     }
     const int few = std::max(1, seeds / 4);
+    print(measure("Weir, learned in the run", {.learned = false, .bills_on = true}, few));
     print(measure("Weir, no line: retries", {.gate = Gate::weir, .bills_on = true}, few));
     print(
         measure("never short (clamp: rare)", {.clamp = core::Clamp::rare, .bills_on = true}, few));

@@ -76,12 +76,13 @@ class Tenants {
  private:
     void start_weir() {
         world::Company company = world::sample_company();
+        SeededRng rng(0x7465'6e61);  // not the company's own
         core::Limits& limits = company.policy.limits;
         limits.min_output = 1;  // what is enough is learned
         if (setting_.gate == Gate::weir_queue) limits.busy_wait_ms = 3'600'000;
         for (int tenant = 0; tenant < setting_.tenants; ++tenant) {
             const std::string name = fmt::format("tenant-{}", tenant);
-            keys_.push_back(world::add_team(company, name, scheduler_.rng()));
+            keys_.push_back(world::add_team(company, name, rng));
             core::BudgetSpec budget = world::team_budget(static_cast<std::uint64_t>(tenant) + 1,
                                                          name, Int128{setting_.budget});
             budget.unit = core::BudgetUnit::tokens;
@@ -96,6 +97,11 @@ class Tenants {
         weir_ = std::make_unique<world::WeirProcess>(machine_, std::move(options));
         if (auto started = weir_->start(); !started) {
             throw std::runtime_error(std::string(started.error().detail()));
+        }
+        for (int i = 0; setting_.learned && i < 5'000; ++i) {
+            const std::int64_t whole = answer_length();
+            weir_->treasury().learn("sim-small", {}, std::min(whole, setting_.max_output),
+                                    whole >= setting_.max_output);
         }
     }
 

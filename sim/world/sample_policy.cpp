@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/random.h"
 #include "core/identify.h"
 #include "provider/provider.h"
@@ -106,7 +107,7 @@ Company sample_company() {
 std::string add_team(Company& company, const std::string& name, Rng& rng) {
     std::string text = core::mint_key(rng);
     core::KeyRecord key = key_record(text, name, "development");
-    company.policy.keys.emplace(key.id, key);
+    WEIR_CHECK(company.policy.keys.emplace(key.id, key).second);
     company.policy.teams.emplace(name, core::TeamRecord{.name = name, .attributes = {}});
     return text;
 }
