@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <functional>
 
+#include "admin/budget_fields.h"
 #include "admin/budget_json.h"
 #include "admin/fields.h"
 #include "admin/handlers.h"
@@ -88,6 +89,27 @@ Result<Answer> get_budget(Services& services, const Request& request) {
                     fmt::format("There is no budget {}.", name.substr(0, 64)));
     }
     return answer(budget_with_figures(*spec, services.figures(), request.caller, *query));
+}
+
+Result<Answer> put_budget(Services& services, const Request& request) {
+    Result<core::BudgetSpec> spec = read_budget_terms(request.body, request.captures[0]);
+    if (!spec) return std::unexpected(std::move(spec).error());
+    // What was spent already in its window is found in the database.
+    if (Result<> level = services.bookkeeper.flush(); !level) {
+        return std::unexpected(std::move(level).error());
+    }
+    Result<core::BudgetSpec> kept = services.directory.put_budget(*spec, "api", request.change());
+    if (!kept) return std::unexpected(std::move(kept).error());
+    if (Result<> done = publish(services); !done) return std::unexpected(std::move(done).error());
+    return answer(budget_terms(*kept));
+}
+
+Result<Answer> remove_budget(Services& services, const Request& request) {
+    const std::string& name = request.captures[0];
+    Result<> done = services.directory.remove_budget(name, request.change());
+    if (done) done = publish(services);
+    if (!done) return std::unexpected(std::move(done).error());
+    return answer({{"removed", name}});
 }
 
 }  // namespace weir::admin

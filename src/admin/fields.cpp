@@ -239,4 +239,25 @@ std::map<std::string, std::optional<std::string>> Fields::members(std::string_vi
     return out;
 }
 
+std::map<std::string, std::vector<std::string>> Fields::lists(std::string_view name) {
+    std::map<std::string, std::vector<std::string>> out;
+    const Json* value = find(name);
+    if (value == nullptr) return out;
+    const auto is_text = [](const Json& item) {
+        return item.is_string() && !item.get_ref<const std::string&>().empty();
+    };
+    const auto is_list = [&is_text](const Json& member) {
+        return member.is_array() && !member.empty() && std::ranges::all_of(member, is_text);
+    };
+    for (const auto& [key, member] : value->items()) {
+        if (!value->is_object() || (!is_text(member) && !is_list(member))) {
+            complain(fmt::format("'{}' must be an object of strings, or of arrays of them.", name));
+            return {};
+        }
+        out[key] = member.is_string() ? std::vector{member.get<std::string>()}
+                                      : member.get<std::vector<std::string>>();
+    }
+    return out;
+}
+
 }  // namespace weir::admin

@@ -41,6 +41,9 @@ class Fields {
     // An object of strings; nullopt for a member that is null. Bodies only.
     std::map<std::string, std::optional<std::string>> members(std::string_view name);
 
+    // An object of strings, or of arrays of them. Bodies only.
+    std::map<std::string, std::vector<std::string>> lists(std::string_view name);
+
     void complain(std::string what);
     // Errors: invalid_parameter, malformed_json.
     Result<> problem() const;

@@ -37,6 +37,8 @@ Result<Answer> get_spend(Services& services, const Request& request);
 // budgets.cpp
 Result<Answer> list_budgets(Services& services, const Request& request);
 Result<Answer> get_budget(Services& services, const Request& request);
+Result<Answer> put_budget(Services& services, const Request& request);
+Result<Answer> remove_budget(Services& services, const Request& request);
 
 // stops.cpp
 Result<Answer> list_stops(Services& services, const Request& request);

@@ -162,6 +162,9 @@ Result<Json> AdminClient::get(const std::string& path) { return ask("GET", path,
 Result<Json> AdminClient::post(const std::string& path, const Json& body) {
     return ask("POST", path, body.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
+Result<Json> AdminClient::put(const std::string& path, const Json& body) {
+    return ask("PUT", path, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
 Result<Json> AdminClient::patch(const std::string& path, const Json& body) {
     return ask("PATCH", path, body.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

@@ -40,6 +40,7 @@ class AdminClient {
     // `path` under /admin/v1, with a query made by `query_of`.
     Result<Json> get(const std::string& path);
     Result<Json> post(const std::string& path, const Json& body);
+    Result<Json> put(const std::string& path, const Json& body);
     Result<Json> patch(const std::string& path, const Json& body);
     Result<Json> remove(const std::string& path);
     // A body that is not to be written again: a catalogue.

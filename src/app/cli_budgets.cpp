@@ -82,6 +82,110 @@ void print_budget(std::ostream& out, const Json& budget) {
     out << printable(terms_line(budget)) << "\n" << figures_table(budget);
 }
 
+struct Terms {
+    std::string name;
+    std::vector<std::string> where;
+    std::string by;
+    std::string usd;
+    std::optional<std::int64_t> tokens;
+    std::optional<std::int64_t> calls;
+    std::vector<std::string> except;
+    std::string window;
+    std::optional<std::int64_t> alert_at;
+    std::string block_at;
+    std::string clamp;
+    bool observe = false;
+};
+
+// "environment=staging" of each: name and value.
+Result<std::pair<std::string, std::string>> pair_of(const std::string& text, const char* form) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+        return fail(ErrorCode::invalid_parameter, fmt::format("'{}' is not {}.", text, form));
+    }
+    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Result<Json> terms_body(const Terms& terms) {
+    Json body = Json::object();
+    for (const std::string& text : terms.where) {
+        const auto pair = pair_of(text, "DIMENSION=VALUE, such as environment=staging");
+        if (!pair) return std::unexpected(pair.error());
+        body["where"][pair->first].push_back(pair->second);
+    }
+    for (const std::string& text : terms.except) {
+        const auto pair = pair_of(text, "VALUE=AMOUNT, such as research=20000");
+        if (!pair) return std::unexpected(pair.error());
+        body["except"][pair->first] = pair->second;
+    }
+    const auto text = [&body](const char* name, const std::string& value) {
+        if (!value.empty()) body[name] = value;
+    };
+    text("by", terms.by);
+    text("usd", terms.usd);
+    text("window", terms.window);
+    text("block_at", terms.block_at);
+    text("clamp", terms.clamp);
+    if (terms.tokens) body["tokens"] = *terms.tokens;
+    if (terms.calls) body["calls"] = *terms.calls;
+    if (terms.alert_at) body["alert_at"] = *terms.alert_at;
+    if (terms.observe) body["mode"] = "observe";
+    return body;
+}
+
+void add_budget_set(CLI::App& budgets, CliContext& context) {
+    auto o = std::make_shared<Terms>();
+    CLI::App* set = budgets.add_subcommand("set", "Make a budget, or give it these terms");
+    set->add_option("name", o->name, "Its name")->required()->type_name("NAME");
+    set->add_option("--where", o->where, "What it counts; one dimension again: either value")
+        ->type_name("DIMENSION=VALUE")
+        ->allow_extra_args(false);
+    set->add_option("--by", o->by, "One instance for each value")->type_name("DIMENSION");
+    auto* amount = set->add_option_group("amount", "How much: one of these");
+    amount->add_option("--usd", o->usd, "Dollars, exact: 0.05 or 50000")->type_name("AMOUNT");
+    amount->add_option("--tokens", o->tokens, "Tokens")->type_name("N");
+    amount->add_option("--calls", o->calls, "Client calls")->type_name("N");
+    amount->require_option(1);
+    set->add_option("--except", o->except, "A value of --by with an amount of its own")
+        ->type_name("VALUE=AMOUNT")
+        ->allow_extra_args(false);
+    set->add_option("--window", o->window, "hour, day, week, month (usual), quarter or total")
+        ->type_name("WINDOW");
+    set->add_option("--alert-at", o->alert_at, "Percent at which it alerts: 80")->type_name("N");
+    set->add_option("--block-at", o->block_at, "100: in every environment; never; by_environment")
+        ->type_name("WHEN");
+    set->add_option("--clamp", o->clamp, "off, rare, tail (usual) or always")->type_name("HOW");
+    set->add_flag("--observe", o->observe, "Decided and recorded, not applied");
+    set->footer(
+        "It counts from the start of its window, from the ledger, and a change resets nothing. "
+        "Budgets\nof weir.yaml are changed there.\n\nExamples:\n  weir budgets set sandbox --where "
+        "environment=sandbox --by user --usd 20 --window week\n  weir budgets set tickets --by "
+        "trajectory --calls 60 --window total");
+    asks(*set, context, [&context, o](AdminClient& client) -> Result<int> {
+        Result<Json> body = terms_body(*o);
+        if (!body) return std::unexpected(std::move(body).error());
+        Result<Json> kept = client.put("/budgets/" + segment(o->name), *body);
+        if (!kept) return std::unexpected(std::move(kept).error());
+        context.json ? print_json(context.out, *kept)
+                     : void(context.out << printable(terms_line(*kept)) << "\n");
+        return kExitDone;
+    });
+}
+
+void add_budget_remove(CLI::App& budgets, CliContext& context) {
+    auto name = std::make_shared<std::string>();
+    CLI::App* remove = budgets.add_subcommand("remove", "Remove a budget that `set` made");
+    remove->add_option("name", *name, "Its name")->required()->type_name("NAME");
+    remove->footer("Made again in its window it finds what was spent.");
+    asks(*remove, context, [&context, name](AdminClient& client) -> Result<int> {
+        Result<Json> gone = client.remove("/budgets/" + segment(*name));
+        if (!gone) return std::unexpected(std::move(gone).error());
+        context.json ? print_json(context.out, *gone)
+                     : void(context.out << "removed " << printable(*name) << "\n");
+        return kExitDone;
+    });
+}
+
 }  // namespace
 
 void add_budgets_commands(CLI::App& app, CliContext& context) {
@@ -91,8 +195,8 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
         std::int64_t limit = 20;
     };
     auto o = std::make_shared<Options>();
-    CLI::App* budgets =
-        app.add_subcommand("budgets", "Show budgets: what is used, held and left of each, now");
+    CLI::App* budgets = app.add_subcommand(
+        "budgets", "Show budgets: what is used, held and left of each, now; set and remove them");
     budgets->add_option("name", o->name, "This budget only")->type_name("NAME");
     budgets->add_option("--instance", o->instance, "This value of its `by` only")
         ->type_name("VALUE");
@@ -100,8 +204,10 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
         ->type_name("N")
         ->capture_default_str();
     budgets->footer(
-        "Budgets are set in weir.yaml; `weir check` says what each of them does.\n\n"
-        "Examples:\n  weir budgets\n  weir budgets ticket --limit 100");
+        "Budgets are set in weir.yaml, or by `weir budgets set`; `weir check` says what those of "
+        "the\nfile do.\n\nExamples:\n  weir budgets\n  weir budgets ticket --limit 100");
+    add_budget_set(*budgets, context);
+    add_budget_remove(*budgets, context);
     asks(*budgets, context, [&context, o](AdminClient& client) -> Result<int> {
         const std::string query =
             query_of({{"instance", o->instance}, {"limit", std::to_string(o->limit)}});
@@ -116,7 +222,7 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
         } else {
             for (const Json& budget : (*answer)["budgets"]) print_budget(context.out, budget);
             if ((*answer)["budgets"].empty()) {
-                context.out << "no budgets: nothing is held back; set some in weir.yaml\n";
+                context.out << "no budgets: nothing is held back; see `weir budgets set --help`\n";
             }
         }
         return kExitDone;

@@ -99,7 +99,8 @@ class Directory {
     // follows from name, conditions, `by`, unit and window: the same budget made again finds its
     // balances, and one that counts something else is another budget, which starts with what the
     // ledger knows of its present window (ledger.md W3, W4), calls in flight at their bounds. Let
-    // the bookkeeper flush first. `origin`: "config" or "api".
+    // the bookkeeper flush first. `origin`: "api", or a test's. Errors: conflict, of this and of
+    // remove_budget, where the configuration has set it.
     Result<core::BudgetSpec> put_budget(const core::BudgetSpec& spec, std::string_view origin,
                                         const Change& change);
     Result<> remove_budget(std::string_view name, const Change& change);

@@ -31,6 +31,20 @@ bool same_terms(const core::BudgetSpec& a, const core::BudgetSpec& b) {
            a.observe == b.observe && a.clamp == b.clamp;
 }
 
+// What the configuration says would come back at the next start.
+Result<> check_origin(Database& database, std::string_view name) {
+    Result<Statement> rows = database.prepare(
+        "SELECT 1 FROM budgets WHERE name=? AND removed_at IS NULL AND origin='config'");
+    if (!rows) return std::unexpected(std::move(rows).error());
+    rows->bind(1, name);
+    Result<bool> configured = rows->step();
+    if (!configured) return std::unexpected(std::move(configured).error());
+    if (!*configured) return {};
+    return fail(ErrorCode::conflict, "The budget " + std::string{name} +
+                                         " is set in the configuration file: change it there, and "
+                                         "send SIGHUP.");
+}
+
 }  // namespace
 
 Result<std::vector<core::BudgetSpec>> Directory::budgets() { return read_budgets(database_); }
@@ -64,6 +78,7 @@ Result<core::BudgetSpec> Directory::put_budget(const core::BudgetSpec& spec,
                                                std::string_view origin, const Change& change) {
     core::BudgetSpec stored;
     Result<> done = in_transaction([&]() -> Result<> {
+        if (Result<> ours = check_origin(database_, spec.name); !ours) return ours;
         Result<core::BudgetSpec> put = put_budget_row(spec, origin, change);
         if (!put) return std::unexpected(std::move(put).error());
         stored = std::move(*put);
@@ -87,7 +102,9 @@ Result<> Directory::remove_budget(std::string_view name, const Change& change) {
         if (!all) return std::unexpected(std::move(all).error());
         const auto old = std::ranges::find(*all, name, &core::BudgetSpec::name);
         const std::string text{name};
-        if (old == all->end()) return fail(ErrorCode::not_found, "there is no budget " + text);
+        if (old == all->end())
+            return fail(ErrorCode::not_found, "There is no budget " + text + ".");
+        if (Result<> ours = check_origin(database_, name); !ours) return ours;
         if (Result<> done = remove_budget_row(name, change); !done) return done;
         return write_audit(change, "budget.remove", "budget:" + text, budget_json(*old), "");
     });

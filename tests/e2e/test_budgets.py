@@ -290,3 +290,45 @@ def test_a_trajectory_has_a_cap_of_its_own(start_weir, upstream):
                 return count
         raise AssertionError("a spiral in production is still a spiral")
     assert until_refused("t-1") == until_refused("t-2") > 2
+
+
+def test_budgets_are_set_and_removed_while_calls_fly(start_weir, upstream):
+    """`weir budgets set` and `remove`: in force at once, counted from the ledger, audited."""
+    weir = start_weir(config_for(upstream.url))
+    record, key = weir.make_key()
+    for _ in range(3):
+        assert weir.post("/v1/chat/completions", CHAT, key=key).status == 200
+    data = ("--data", weir.data)
+    said = weir.cli("budgets", "set", "few", "--by", "key", "--calls", 4, "--window", "day",
+                    "--where", "team=default", *data).stdout
+    assert said == "few: 4 calls a day for each key, of team=default; hard outside production\n"
+    instance, = weir.budget("few", record["id"])["instances"]
+    assert instance["used"] == "3", "what was called before it was made counts"
+    assert weir.post("/v1/chat/completions", CHAT, key=key).status == 200
+    refused = weir.post("/v1/chat/completions", CHAT, key=key)
+    assert refused.status == 402 and refused.json()["error"]["weir"]["budget"] == "few"
+    weir.cli("budgets", "set", "few", "--by", "key", "--calls", 4, "--window", "day", "--where",
+             "team=default", "--except", f"{record['id']}=5", *data)
+    assert weir.post("/v1/chat/completions", CHAT, key=key).status == 200
+    assert weir.post("/v1/chat/completions", CHAT, key=key).status == 402
+    assert weir.cli("budgets", "remove", "few", *data).stdout == "removed few\n"
+    assert weir.post("/v1/chat/completions", CHAT, key=key).status == 200
+    # Those of the file are the file's, and what is no budget says why.
+    for arguments, why in ((("set", "team", "--usd", "5"), "set in the configuration file"),
+                           (("remove", "team"), "set in the configuration file"),
+                           (("remove", "few"), "There is no budget few"),
+                           (("set", "x", "--usd", "lots"), "amount in dollars"),
+                           (("set", "x", "--usd", "1", "--by", "colour"), "no dimension"),
+                           (("set", "x", "--usd", "1", "--where", "team"), "DIMENSION=VALUE")):
+        failed = weir.cli("budgets", *arguments, *data, check=False)
+        assert failed.returncode == 1 and why in failed.stderr, failed
+    assert weir.cli("budgets", "set", "x", *data, check=False).returncode == 2
+    actions = [row["action"] for row in weir.admin("GET", "/audit?limit=10").json()["audit"]]
+    assert [a for a in actions if a.startswith("budget.")][:3] == [
+        "budget.remove", "budget.update", "budget.create"]
+    # It outlives a restart.
+    weir.cli("budgets", "set", "few", "--by", "key", "--calls", 4, "--window", "day", "--where",
+             "team=default", *data)
+    assert weir.stop() == 0
+    weir.start()
+    assert weir.post("/v1/chat/completions", CHAT, key=key).status == 402

@@ -1,0 +1,124 @@
+#include "admin/budget_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+#include "admin/fields.h"
+
+namespace weir::admin {
+namespace {
+
+constexpr std::int64_t kCountMax = 1'000'000'000'000'000;
+
+// The value whose name is given; the fallback where none is.
+template <class T, std::size_t N, class Name>
+T one_of(Fields& body, std::string_view field, const std::array<T, N>& values, Name name,
+         T fallback) {
+    const auto given = body.text(field);
+    if (!given) return fallback;
+    std::string names;
+    for (const T value : values) {
+        if (name(value) == *given) return value;
+        names += (names.empty() ? "" : ", ") + std::string{name(value)};
+    }
+    body.complain(fmt::format("'{}' is one of: {}.", field, names));
+    return fallback;
+}
+
+std::string_view block_at_name(core::Blocking blocking) {
+    switch (blocking) {
+        case core::Blocking::always:
+            return "100";
+        case core::Blocking::never:
+            return "never";
+        case core::Blocking::by_environment:
+            break;
+    }
+    return "by_environment";
+}
+
+std::optional<core::Dimension> read_dimension(Fields& body, const std::string& name) {
+    const auto dimension = core::dimension_named(name);
+    if (!dimension) body.complain(fmt::format("'{}' is no dimension.", name.substr(0, 64)));
+    return dimension;
+}
+
+void read_amount(Fields& body, core::BudgetSpec& spec) {
+    int given = 0;
+    if (const auto usd = body.usd("usd")) {
+        ++given;
+        spec.unit = core::BudgetUnit::usd;
+        spec.amount = usd->pico();
+    }
+    for (const auto unit : {core::BudgetUnit::tokens, core::BudgetUnit::calls}) {
+        const auto count = body.integer(core::budget_unit_name(unit), 0, kCountMax);
+        if (!count) continue;
+        ++given;
+        spec.unit = unit;
+        spec.amount = *count;
+    }
+    if (given != 1 || spec.amount < 0) {
+        body.complain(
+            "A budget has one amount, which is not negative: 'usd', 'tokens' or 'calls'.");
+    }
+}
+
+// Amounts as text, in the budget's unit.
+void read_except(Fields& body, core::BudgetSpec& spec) {
+    for (const auto& [instance, text] : body.members("except")) {
+        std::optional<Int128> amount;
+        if (spec.unit == core::BudgetUnit::usd) {
+            const auto money = Money::parse_usd(text.value_or(""));
+            if (money && !money->is_negative()) amount = money->pico();
+        } else {
+            amount = parse_int128(text.value_or(""));
+            if (amount && (*amount < 0 || *amount > kCountMax)) amount.reset();
+        }
+        if (!amount) {
+            body.complain(fmt::format("'except' gives each value an amount in {}, as text.",
+                                      core::budget_unit_name(spec.unit)));
+            return;
+        }
+        spec.except.emplace_back(instance, *amount);
+    }
+    std::ranges::sort(spec.except);
+}
+
+}  // namespace
+
+Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string name) {
+    using core::WindowKind;
+    Fields body = Fields::of_body(text, {"where", "by", "usd", "tokens", "calls", "except",
+                                         "window", "alert_at", "block_at", "clamp", "mode"});
+    core::BudgetSpec spec;
+    spec.name = std::move(name);
+    read_amount(body, spec);
+    for (auto& [dimension, values] : body.lists("where")) {
+        if (const auto known = read_dimension(body, dimension)) {
+            spec.where.push_back({*known, std::move(values)});
+        }
+    }
+    if (const auto by = body.text("by")) spec.by = read_dimension(body, *by);
+    read_except(body, spec);
+    spec.window = one_of(body, "window",
+                         std::array{WindowKind::hour, WindowKind::day, WindowKind::week,
+                                    WindowKind::month, WindowKind::quarter, WindowKind::total},
+                         core::window_name, spec.window);
+    spec.alert_percent = static_cast<int>(body.integer("alert_at", 1, 100).value_or(80));
+    spec.blocking = one_of(
+        body, "block_at",
+        std::array{core::Blocking::by_environment, core::Blocking::always, core::Blocking::never},
+        block_at_name, spec.blocking);
+    spec.clamp = one_of(
+        body, "clamp",
+        std::array{core::Clamp::off, core::Clamp::rare, core::Clamp::tail, core::Clamp::always},
+        core::clamp_name, spec.clamp);
+    spec.observe = one_of(
+        body, "mode", std::array{false, true},
+        [](bool o) { return std::string_view{o ? "observe" : "enforce"}; }, false);
+    if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
+    return spec;
+}
+
+}  // namespace weir::admin

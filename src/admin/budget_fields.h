@@ -1,0 +1,16 @@
+// A budget's terms as an operator sends them: the words of the configuration (product.md §2), one
+// amount a budget. Pure. Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "core/budget_spec.h"
+
+namespace weir::admin {
+
+// From a JSON body. Errors: invalid_parameter, malformed_json.
+Result<core::BudgetSpec> read_budget_terms(std::string_view body, std::string name);
+
+}  // namespace weir::admin

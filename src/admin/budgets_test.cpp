@@ -1,0 +1,105 @@
+// Budgets that operators set: in force at once, counted from the ledger, and not those of the file.
+#include <gmock/gmock.h>
+
+#include "admin/admin_fixture.h"
+
+namespace weir::admin {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BudgetsTest : public AdminTest {
+ protected:
+    Reply put(const std::string& name, const std::string& body,
+              const std::string& key = std::string{kOperator}) {
+        return ask("PUT", "/admin/v1/budgets/" + name, body, {{"authorization", "Bearer " + key}});
+    }
+    const core::BudgetSpec* in_force(std::string_view name) {
+        const auto at = std::ranges::find(policy->budgets, name, &core::BudgetSpec::name);
+        return at == policy->budgets.end() ? nullptr : &*at;
+    }
+};
+
+TEST_F(BudgetsTest, WhatIsSetIsInForceWithAllItsTerms) {
+    const Reply made = put("sandbox", R"({
+        "where": {"environment": ["sandbox", "test-*"], "application": "chat"}, "by": "user",
+        "usd": "20.5", "except": {"ada": "100"}, "window": "week", "alert_at": 50,
+        "block_at": "100", "clamp": "off", "mode": "observe"})");
+    ASSERT_EQ(made.status, 200) << made.text;
+    EXPECT_EQ(made.body["amount"], "20.50");
+    EXPECT_EQ(made.body["except"]["ada"], "100.00");
+    EXPECT_EQ(made.body["where"]["environment"], Json({"sandbox", "test-*"}));
+    const core::BudgetSpec* spec = in_force("sandbox");
+    ASSERT_NE(spec, nullptr);
+    EXPECT_EQ(spec->amount, Money::from_usd(20).pico() + Money::from_usd(1).pico() / 2);
+    EXPECT_EQ(core::amount_for(*spec, "ada"), Money::from_usd(100).pico());
+    EXPECT_EQ(spec->window, core::WindowKind::week);
+    EXPECT_EQ(spec->alert_percent, 50);
+    EXPECT_EQ(spec->blocking, core::Blocking::always);
+    EXPECT_EQ(spec->clamp, core::Clamp::off);
+    EXPECT_TRUE(spec->observe);
+    EXPECT_EQ(get("/budgets/sandbox").body["clamp"], "off");
+    const Json row = get("/audit?limit=1").body["audit"][0];
+    EXPECT_EQ(row["action"], "budget.create");
+    EXPECT_EQ(row["subject"], "budget:sandbox");
+}
+
+TEST_F(BudgetsTest, AChangeKeepsTheBudgetAndARemovalTakesIt) {
+    const std::string first = put("pot", R"({"tokens":1000})").body["id"];
+    EXPECT_EQ(put("pot", R"({"tokens":2000})").body["id"], first);
+    EXPECT_EQ(in_force("pot")->amount, 2'000);
+    EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/pot").status, 200);
+    EXPECT_EQ(in_force("pot"), nullptr);
+    EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/pot").status, 404);
+}
+
+TEST_F(BudgetsTest, WhatIsNoBudgetIsRefusedAndSaysWhy) {
+    const std::pair<const char*, const char*> bodies[] = {
+        {"{}", "one amount"},
+        {R"({"usd":"1","calls":2})", "one amount"},
+        {R"({"usd":"-1"})", "not negative"},
+        {R"({"usd":1})", "'usd' must be"},
+        {R"({"usd":"1","by":"colour"})", "no dimension"},
+        {R"({"usd":"1","where":{"colour":"red"}})", "no dimension"},
+        {R"({"usd":"1","where":{"team":[]}})", "'where' must be"},
+        {R"({"usd":"1","where":"team"})", "'where' must be"},
+        {R"({"usd":"1","window":"year"})", "'window' is one of: hour"},
+        {R"({"usd":"1","clamp":"sometimes"})", "'clamp' is one of: off"},
+        {R"({"usd":"1","by":"team","except":{"a":"lots"}})", "'except' gives"},
+        {R"({"calls":1,"by":"team","except":{"a":"1.5"}})", "'except' gives"},
+        {R"({"usd":"1","except":{"a":"2"}})", "no `by`"},
+        {R"({"usd":"1","alert_to":5})", "did you mean 'alert_at'"},
+    };
+    for (const auto& [body, why] : bodies) {
+        const Reply refused = put("pot", body);
+        EXPECT_EQ(refused.status, 400) << body;
+        EXPECT_THAT(refused.message(), HasSubstr(why)) << body;
+    }
+    EXPECT_EQ(in_force("pot"), nullptr);
+}
+
+TEST_F(BudgetsTest, WhatTheFileSetsIsChangedThere) {
+    core::BudgetSpec spec;
+    spec.name = "organisation";
+    spec.amount = Money::from_usd(5).pico();
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(publish());
+    const Reply refused = put("organisation", R"({"usd":"50000"})");
+    EXPECT_EQ(refused.status, 409);
+    EXPECT_THAT(refused.message(), HasSubstr("configuration file"));
+    EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/organisation").status, 409);
+    EXPECT_EQ(in_force("organisation")->amount, Money::from_usd(5).pico());
+}
+
+TEST_F(BudgetsTest, OnlyAdministratorsSetBudgets) {
+    put("pot", R"({"usd":"1"})");
+    for (const auto role : {store::KeyRole::viewer, store::KeyRole::finance}) {
+        EXPECT_EQ(put("pot", R"({"usd":"2"})", mint(role)).status, 403);
+    }
+    EXPECT_EQ(put("pot", R"({"usd":"2"})", mint(store::KeyRole::team_owner, "support")).status,
+              403);
+    EXPECT_EQ(in_force("pot")->amount, Money::from_usd(1).pico());
+}
+
+}  // namespace
+}  // namespace weir::admin
