@@ -24,7 +24,7 @@ struct Setting {
     int streams = 128;  // of each tenant
     std::int64_t budget = 20'000;
     core::Clamp clamp = core::Clamp::tail;
-    bool learned = true;  // how long answers are, before the run; else in it, from nothing
+    bool learned = true;    // how long answers are, before the run; else in it, from nothing
     bool bills_on = false;  // the provider generates, and bills, what nobody listens to
     // Answers: lognormal, cut at what the call asked for.
     double median = 150;
