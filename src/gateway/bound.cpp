@@ -13,6 +13,8 @@ using core::BudgetUnit;
 constexpr std::int64_t kToolsOverhead = 1024;
 constexpr std::int64_t kTemplateOverhead = 256;
 constexpr std::int64_t kPrimingOverhead = 8;
+// Less than this OpenAI's Responses do not take (ledger.md B8).
+constexpr std::int64_t kLeastOfResponses = 16;
 // Where a model thinks first, what is left for the answer.
 constexpr std::int64_t kLeastBesideThinking = 256;
 
@@ -154,6 +156,7 @@ std::optional<core::OutputRoom> output_room(const PreparedCall& call, const core
     bool heeded = takes_a_maximum(shape.endpoint) && target.provider->quirks.honours_max_output;
     if (!heeded || shape.structured_output || shape.forced_tool) return std::nullopt;
     std::int64_t least = call.policy->limits.min_output;
+    if (shape.endpoint == core::Endpoint::responses) least = std::max(least, kLeastOfResponses);
     if (shape.thinking_budget > 0) {
         least = std::max(least, shape.thinking_budget + kLeastBesideThinking);
     }

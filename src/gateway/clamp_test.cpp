@@ -112,6 +112,26 @@ TEST_F(Clamping, AThinkingBudgetIsLeftWholeWithSomethingToSay) {
     EXPECT_EQ(answer.field("x-weir-max-output"), "2500; clamped");
 }
 
+TEST_F(Clamping, NeverBelowWhatResponsesTake) {
+    company.policy.limits.min_output = 1;
+    const std::string body = R"({"model":"sim-small","input":"hello","max_output_tokens":2000})";
+    auto ask_with = [&](std::int64_t output) {
+        weir.reset();
+        budget(input_bound(body) * 1'000'000 + Int128{output} * 5'000'000);
+        company.policy.budgets[0].clamp = core::Clamp::always;
+        start();
+        return call(responses_request(body));
+    };
+    provider = [](const world::Received&) {
+        return world::answer(200, "application/json", world::responses_answer({.input = 10}));
+    };
+    EXPECT_EQ(ask_with(15).status, 400);
+    EXPECT_TRUE(seen.empty());
+    auto answer = ask_with(16);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.field("x-weir-max-output"), "16; clamped");
+}
+
 TEST_F(Clamping, OffMeansOff) {
     budget(bound(1'999));
     company.policy.budgets[0].clamp = core::Clamp::off;
