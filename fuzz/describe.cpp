@@ -1,8 +1,10 @@
 // Request bodies: what describe takes is JSON to another reader too, and says the same; what it
 // calls malformed is so. The first byte is the endpoint, the rest the body.
+#include "core/conversation.h"
 #include "fuzz/endpoints.h"
 #include "fuzz/json_oracle.h"
 #include "fuzz/target.h"
+#include "provider/count_request.h"
 #include "provider/json_cursor.h"
 #include "provider/provider.h"
 
@@ -42,6 +44,33 @@ void check_spans(std::string_view body, const CallShape& shape) {
                    shape.include_usage_value.end < shape.stream_options_value.end);
 }
 
+// Turns stand in order and apart; what is silent is cut out of neither more nor less than once.
+void check_turns(std::string_view body, const CallShape& shape) {
+    std::uint32_t at = 0;
+    for (const auto& turn : shape.turns) {
+        WEIR_CHECK(turn.span.begin >= at && turn.no_text_bytes >= 0 && turn.images >= 0);
+        at = turn.span.end;
+        WEIR_CHECK(turn.no_text_bytes <= static_cast<std::int64_t>(cut(body, turn.span).size()));
+        WEIR_CHECK(!parse_json(cut(body, turn.span)).is_discarded());
+    }
+    at = 0;
+    for (Span silent : shape.silent) {
+        WEIR_CHECK(silent.begin >= at && !cut(body, silent).empty());
+        at = silent.begin;
+    }
+    WEIR_CHECK(shape.no_text_bytes <= static_cast<std::int64_t>(body.size()));
+    const auto chain = weir::core::conversation_chain(body, shape, "team", 1);
+    WEIR_CHECK(chain.size() == shape.turns.size() + 1);
+}
+
+// What a counter is asked is a body of the same endpoint, with the same turns.
+void check_count_request(std::string_view body, const CallShape& shape) {
+    if (weir::provider::count_path(weir::core::Vendor::anthropic, shape.endpoint).empty()) return;
+    const std::string asked = weir::provider::count_request(body, shape.endpoint, shape.model);
+    auto again = weir::provider::describe(shape.endpoint, asked);
+    WEIR_CHECK(again && again->turns.size() == shape.turns.size());
+}
+
 void check_shape(const Json& json, std::string_view body, const CallShape& shape) {
     WEIR_CHECK(json.is_object());
     WEIR_CHECK(json.value("model", Json{}) == shape.model);
@@ -61,8 +90,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     std::string_view body = text_of(data + 1, size - 1);
     auto shape = weir::provider::describe(endpoint_of(data[0]), body);
-    if (shape) check_spans(body, *shape);
+    (void)weir::provider::read_count_answer(body);
     if (!oracle_is_sure(body)) return 0;
+    if (shape) {
+        check_spans(body, *shape);
+        check_turns(body, *shape);
+        check_count_request(body, *shape);
+    }
     Json json = parse_json(body);
     if (shape) {
         WEIR_CHECK(!json.is_discarded());

@@ -486,7 +486,7 @@ class BoundFuzz : public ::testing::Test {
         core::ProviderRecord server = *target.provider;
         server.quirks.max_completion_tokens = !max_tokens_only;
         target.provider = &server;
-        auto bound = gateway::bound_attempt(call, target);
+        auto bound = gateway::bound_attempt(call, target, nullptr);
         if (!bound || gateway::unbounded_under({budgeted_}, *bound) != nullptr) return {};
         gateway::OutgoingBody out(call, target, *bound,
                                   gateway::is_held_by_cost({budgeted_}, *bound));

@@ -21,7 +21,25 @@ std::string Customers::padding() {
     return std::string(scheduler_.rng().below(most), 'w');
 }
 
-std::string Customers::body_of(Order& order) {
+// A new conversation, or the customer's last one with an answer and more behind it.
+std::string Customers::messages_of(Kind kind, int number) {
+    auto message = [kind](std::string_view role, std::string_view text, bool mark) {
+        if (kind == Kind::chat) return fmt::format(R"({{"role":"{}","content":"{}"}})", role, text);
+        return fmt::format(R"({{"role":"{}","content":[{{"type":"text","text":"{}"{}}}]}})", role,
+                           text, mark ? R"(,"cache_control":{"type":"ephemeral"})" : "");
+    };
+    std::string& said = conversations_[{number, kind}];
+    const bool goes_on = !said.empty() && scheduler_.chance(50);
+    if (!goes_on) said = "[";
+    if (goes_on) said += ',' + message("assistant", padding(), false) + ',';
+    const std::string text = padding();
+    const bool mark = kind == Kind::messages && scheduler_.chance(40);
+    std::string out = said + message("user", text, mark) + "]";
+    said += message("user", text, false);
+    return out;
+}
+
+std::string Customers::body_of(Order& order, int number) {
     if (habits_.uniform) {
         order.stream = next_mark_ % 2 == 0;
         return fmt::format(
@@ -46,12 +64,12 @@ std::string Customers::body_of(Order& order) {
     if (order.kind == Kind::chat && order.stream && scheduler_.chance(30)) {
         more += R"(,"stream_options":{"include_usage":true})";
     }
-    std::string text = padding();
+    const bool talks = order.kind == Kind::chat || order.kind == Kind::messages;
+    std::string text = talks ? messages_of(order.kind, number) : padding();
     switch (order.kind) {
         case Kind::chat:
-            return fmt::format(
-                R"({{"model":"{}","user":"{}","messages":[{{"role":"user","content":"{}"}}]{}}})",
-                model, order.mark, text, more);
+            return fmt::format(R"({{"model":"{}","user":"{}","messages":{}{}}})", model, order.mark,
+                               text, more);
         case Kind::completions:
             return fmt::format(R"({{"model":"{}","user":"{}","prompt":"{}"{}}})", model, order.mark,
                                text, more);
@@ -60,10 +78,8 @@ std::string Customers::body_of(Order& order) {
                                text, more);
         case Kind::messages:
             return fmt::format(
-                R"({{"model":"claude-sim","metadata":{{"user_id":"{}"}},"messages":[{{)"
-                R"("role":"user","content":[{{"type":"text","text":"{}"{}}}]}}]{}}})",
-                order.mark, text,
-                scheduler_.chance(40) ? R"(,"cache_control":{"type":"ephemeral"})" : "", more);
+                R"({{"model":"claude-sim","metadata":{{"user_id":"{}"}},"messages":{}{}}})",
+                order.mark, text, more);
         case Kind::embeddings:
             return fmt::format(R"({{"model":"sim-embed","user":"{}","input":"{}"}})", order.mark,
                                text);
@@ -71,7 +87,7 @@ std::string Customers::body_of(Order& order) {
     return {};
 }
 
-Customers::Order Customers::make_order() {
+Customers::Order Customers::make_order(int number) {
     constexpr std::array kPaths{"/v1/chat/completions", "/v1/completions", "/v1/responses",
                                 "/v1/messages", "/v1/embeddings"};
     Order order;
@@ -85,7 +101,7 @@ Customers::Order Customers::make_order() {
     const std::string& key = scheduler_.chance(80) ? company_.support_key : company_.research_key;
     order.seen.key_id = core::parse_key(key)->id;
     order.seen.team = company_.policy.keys.at(order.seen.key_id).team;
-    std::string body = body_of(order);
+    std::string body = body_of(order, number);
     order.bytes = request("POST", kPaths[static_cast<std::size_t>(order.kind)],
                           {{"authorization", "Bearer " + key}, {"x-weir-goal", order.mark}}, body);
     if (scheduler_.chance(habits_.leave_percent)) {
@@ -115,7 +131,7 @@ runtime::Task<void> Customers::live(int number) {
             continue;
         }
         --left_;
-        Order order = make_order();
+        Order order = make_order(number);
         calls_[order.mark] = order.seen;
         Answer answer;
         if (co_await send_all(c, order.bytes)) answer = co_await read_answer(c, order.patience);

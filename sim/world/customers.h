@@ -62,14 +62,17 @@ class Customers {
         CallSeen seen;
     };
     runtime::Task<void> live(int number);
-    Order make_order();
-    std::string body_of(Order& order);
+    Order make_order(int number);
+    std::string body_of(Order& order, int number);
     std::string padding();
+    std::string messages_of(Kind kind, int number);
     void look_at(const Order& order, const Answer& answer, bool same_process);
 
     Scheduler& scheduler_;
     const Company& company_;
     CustomerHabits habits_;
+    // What each customer said last, in chat and in messages, without the closing bracket.
+    std::map<std::pair<int, Kind>, std::string> conversations_;
     Door door_;
     int left_ = 0;
     int next_mark_ = 0;

@@ -58,12 +58,13 @@ class Vendor {
         bool include_usage = false;
         std::int64_t max_output = 0;
         std::int64_t choices = 1;
-        std::int64_t bytes = 0;
+        std::int64_t input = 0;  // tokens
         bool cache_asked = false;
     };
     Asked read(const Received& request, Truth& truth) const;
     Spent draw(const Asked& asked, Truth& truth);
     Reply serve(const Received& request);
+    Reply count(const Received& request);
     Reply well(const Asked& asked, const Spent& spent, Truth& truth);
     Reply badly(const Asked& asked, const Spent& spent, Truth& truth);
     Reply broken_answer(const Asked& asked, const Spent& spent, Truth& truth, std::uint64_t how);

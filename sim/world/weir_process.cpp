@@ -46,6 +46,7 @@ WeirProcess::Worker::Worker(WeirProcess& p, std::uint16_t number,
            .pool = pool,
            .journal = *journal,
            .treasury = p.treasury_,
+           .inputs = p.inputs_,
            .desk = *p.desk_,
            .sha256 = runtime::sha256,
            .post =

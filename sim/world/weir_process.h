@@ -98,6 +98,7 @@ class WeirProcess {
     std::unique_ptr<store::Bookkeeper> bookkeeper_;
     std::unique_ptr<ledger::JournalWriter> control_;
     gateway::Treasury treasury_;
+    gateway::InputMemory inputs_{1};
     std::unique_ptr<FakeDesk> desk_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::size_t orphaned_ = 0;

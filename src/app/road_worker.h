@@ -26,6 +26,7 @@ struct RoadShared {
     const Config& config;
     const runtime::Clock& clock;
     gateway::Treasury& treasury;
+    gateway::InputMemory& inputs;
     gateway::Desk& desk;
     runtime::TlsClient& tls_client;
     runtime::TlsServer* tls_server = nullptr;  // null: the listener speaks plain HTTP

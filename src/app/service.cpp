@@ -53,6 +53,7 @@ struct Service::Impl {
     runtime::Loop control;
     Books books;
     gateway::Treasury treasury{clock, {.hash_seed = rng.next()}};
+    gateway::InputMemory inputs{rng.next()};
     std::shared_ptr<const core::PriceBook> prices;
     std::optional<Publisher> publisher;
     std::optional<FirstKeys> first_keys;
@@ -147,6 +148,7 @@ Result<> Service::Impl::start_workers() {
     shared.emplace(RoadShared{.config = config,
                               .clock = clock,
                               .treasury = treasury,
+                              .inputs = inputs,
                               .desk = *desk,
                               .tls_client = tls_client,
                               .tls_server = config.tls_certificate.empty() ? nullptr : &tls_server,

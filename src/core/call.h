@@ -61,6 +61,13 @@ struct MaxOutputSite {
     bool is_max_tokens = false;  // under that very name (chat knows two)
 };
 
+// One message or item of a conversation, which the next call sends again with more behind it.
+struct Turn {
+    Span span;
+    std::int64_t images = 0;
+    std::int64_t no_text_bytes = 0;  // as CallShape's, of this turn
+};
+
 struct CallShape {
     Endpoint endpoint = Endpoint::chat_completions;
     std::string model;  // as asked for, unescaped
@@ -75,8 +82,13 @@ struct CallShape {
     bool wants_cache = false;           // explicit cache control present (Anthropic)
     std::int64_t images = 0;
     bool tools = false;  // of whatever kind, or functions
-    // Of the body, members that only say how to answer: no model reads them.
+    // Bytes that no model reads as text: members that only say how to answer, and the data of
+    // images, which are bounded by their number.
     std::int64_t no_text_bytes = 0;
+    std::vector<Turn> turns;  // of `messages`, or of `input` where that is a list
+    // Those members, and marks of what to cache: two bodies that differ in nothing else say the
+    // same. In order.
+    std::vector<Span> silent;
     bool structured_output = false;
     std::int64_t thinking_budget = 0;
     bool server_tools_undeclared =

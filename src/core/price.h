@@ -163,6 +163,8 @@ Bill rate(const PriceBook& book, std::string_view provider, std::string_view ask
 struct BoundInput {
     const CallShape* shape = nullptr;
     std::int64_t input_tokens_bound = 0;  // bytes of the body, or tighter
+    std::int64_t images = 0;              // beside them
+    bool counted = false;  // the provider itself counted the whole input, wherever it lies
     std::int64_t default_max_output = 0;  // used where the call, and the row, name none
     // Flat overheads that no body shows: chat priming, tool system prompts (wire.md §5.3).
     std::int64_t overhead_tokens = 0;

@@ -36,7 +36,16 @@ std::unexpected<Error> unsupported(const PriceRow& row, std::string_view what,
     return fail(ErrorCode::unsupported_parameter, std::move(message));
 }
 
-Result<> check_shape(const PriceRow& row, const CallShape& shape) {
+// What the body's bytes do not show.
+bool reaches_beyond_body(const BoundInput& in) {
+    const CallShape& shape = *in.shape;
+    if (shape.has(Unbounded::server_tool)) return true;
+    return !in.counted && (shape.has(Unbounded::reference) || shape.has(Unbounded::remote_media) ||
+                           shape.has(Unbounded::document));
+}
+
+Result<> check_shape(const PriceRow& row, const BoundInput& in) {
+    const CallShape& shape = *in.shape;
     if (shape.has(Unbounded::background)) {
         return unsupported(row, "a background answer runs on after this call",
                            "leave `background` out");
@@ -63,9 +72,7 @@ Result<> check_shape(const PriceRow& row, const CallShape& shape) {
                            "declare `max_uses` for each such tool (`max_tool_calls` on Responses), "
                            "or leave it out");
     }
-    bool needs_window = shape.has(Unbounded::reference) || shape.has(Unbounded::remote_media) ||
-                        shape.has(Unbounded::document) || shape.has(Unbounded::server_tool);
-    if (needs_window && row.context_window <= 0) {
+    if (reaches_beyond_body(in) && row.context_window <= 0) {
         return unsupported(row,
                            "its input is not all in the body and the catalogue knows no context "
                            "window",
@@ -89,7 +96,7 @@ Result<> check_numbers(const BoundInput& in) {
     if (!between(shape.server_tool_uses, 0, kToolUsesMax)) {
         return fail(ErrorCode::invalid_parameter, "tool uses must be between 0 and 10,000");
     }
-    if (!between(shape.images, 0, kImagesMax) || !between(in.input_tokens_bound, 0, kTokensMax) ||
+    if (!between(in.images, 0, kImagesMax) || !between(in.input_tokens_bound, 0, kTokensMax) ||
         !between(in.overhead_tokens, 0, kTokensMax)) {
         return fail(ErrorCode::invalid_parameter, "the input is larger than any model's");
     }
@@ -112,11 +119,8 @@ std::int64_t image_tokens_max(const PriceRow& row) {
 // One pass of the model sees at most this; a pass for each use of a server tool, and a last one.
 std::int64_t input_of_one_pass(const PriceRow& row, const BoundInput& in) {
     std::int64_t tokens =
-        in.input_tokens_bound + in.overhead_tokens + in.shape->images * image_tokens_max(row);
-    bool beyond_body = in.shape->has(Unbounded::reference) ||
-                       in.shape->has(Unbounded::remote_media) ||
-                       in.shape->has(Unbounded::document) || in.shape->has(Unbounded::server_tool);
-    return beyond_body ? std::max(tokens, row.context_window) : tokens;
+        in.input_tokens_bound + in.overhead_tokens + in.images * image_tokens_max(row);
+    return reaches_beyond_body(in) ? std::max(tokens, row.context_window) : tokens;
 }
 
 bool has_output(Endpoint endpoint) {
@@ -306,7 +310,7 @@ void Quote::lower_output(std::int64_t tokens) {
 Result<Quote> quote(const PriceRow& row, const BoundInput& in) {
     const CallShape& shape = *in.shape;
     if (auto checked = check_numbers(in); !checked) return std::unexpected(checked.error());
-    if (auto checked = check_shape(row, shape); !checked) return std::unexpected(checked.error());
+    if (auto checked = check_shape(row, in); !checked) return std::unexpected(checked.error());
     auto tiers = reachable_tiers(row, shape);
     if (!tiers) return std::unexpected(tiers.error());
     auto max_output = output_of_one_choice(row, in);

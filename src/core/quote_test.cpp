@@ -66,6 +66,7 @@ Result<Quote> quote_of(const PriceRow& row, const CallShape& shape, std::int64_t
                        std::int64_t default_max_output = 16'384) {
     return quote(row, {.shape = &shape,
                        .input_tokens_bound = input,
+                       .images = shape.images,
                        .default_max_output = default_max_output,
                        .overhead_tokens = 0});
 }

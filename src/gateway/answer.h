@@ -28,6 +28,7 @@ struct CallNotes {
     const core::Attribution* attribution = nullptr;
     const core::Policy* policy = nullptr;
     core::Verdict decision;                // the latest
+    std::optional<Bound> bound;            // by which it was made
     core::RateVerdict rates;               // the latest
     std::optional<Settlement> settlement;  // where known before the head goes out
 };

@@ -2,6 +2,7 @@
 
 #include "core/attribute.h"
 #include "gateway/bound.h"
+#include "gateway/count_input.h"
 #include "gateway/relay.h"
 
 namespace weir::gateway {
@@ -90,6 +91,14 @@ void note_maximum(ledger::Outcome& outcome, CallNotes& notes, const OutgoingBody
     notes.max_output = tokens + (lowered ? "; clamped" : "; default");
 }
 
+void note_input(ledger::Outcome& outcome, InputBasis basis) {
+    if (basis == InputBasis::earlier_call) {
+        outcome.notes.emplace_back("input bounded by what an earlier call was billed");
+    } else if (basis == InputBasis::count) {
+        outcome.notes.emplace_back("input counted by the provider beforehand");
+    }
+}
+
 // What an attempt needs once it was admitted; kept together so that the road reads in one piece.
 struct Dispatch {
     Road& road;
@@ -175,6 +184,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
                           d.target.model, exchange,           d.client.stream()};
     OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
     note_maximum(outcome, d.notes, body);
+    note_input(outcome, d.bound.input_basis);
     std::string head = upstream_head(d, body.bytes().size());
     if (auto marked = d.hold.mark_dispatched(); !marked) {
         d.hold.release(failure(std::move(outcome), marked.error()));
@@ -221,7 +231,7 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
 }  // namespace
 
 void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHead& head,
-                    const Error& error, int http_status, const core::Verdict* verdict) {
+                    const Error& error, int http_status, const CallNotes* notes) {
     ledger::RefusalRecord refusal;
     refusal.head.id = {call.id, 0};
     refusal.head.admitted_at = road.treasury.now();
@@ -241,16 +251,15 @@ void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHe
     refusal.http_status = http_status;
     refusal.client_address = call.client_address;
     refusal.user_agent = head.find("user-agent").substr(0, 200);
-    if (verdict != nullptr) {
-        refusal.sequence = verdict->sequence;
-        refusal.parts = verdict->parts;
+    if (notes != nullptr) {
+        refusal.sequence = notes->decision.sequence;
+        refusal.parts = notes->decision.parts;
     }
-    if (!call.plan.targets.empty()) {
-        if (auto bound = bound_attempt(call, call.plan.targets.front())) {
-            refusal.bound = bound->quote.bound;
-            refusal.input_bound = bound->quote.input_bound;
-            refusal.max_output = bound->quote.max_output;
-        }
+    if (notes != nullptr && notes->bound) {
+        const core::Quote& quote = notes->bound->quote;
+        refusal.bound = quote.bound;
+        refusal.input_bound = quote.input_bound;
+        refusal.max_output = quote.max_output;
     }
     // A refusal that cannot be written costs nobody money; the caller's answer stands.
     (void)road.journal.append(ledger::Record{std::move(refusal)});
@@ -259,14 +268,26 @@ void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHe
 namespace {
 
 // Apart from the coroutine, so that what an admission needs does not stay in the frame of a stream.
+Result<> bound_call(const PreparedCall& call, const core::Target& target,
+                    const std::optional<core::KnownInput>& known, CallNotes& notes) {
+    auto bound = bound_attempt(call, target, known ? &*known : nullptr);
+    if (!bound) return std::unexpected(bound.error());
+    notes.bound = std::move(*bound);
+    return {};
+}
+
+enum class Output : std::uint8_t { whole, may_be_less };
+
 Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCall& call,
-                   const AttemptInput& input, Bound& bound, CallNotes& notes,
+                   const AttemptInput& input, CallNotes& notes, Output output = Output::may_be_less,
                    std::uint64_t ticket = 0) {
     const core::Target& target = *input.target;
+    Bound& bound = *notes.bound;
     auto draft = draft_admit(road, call, head, target, bound, input.ordinal);
     notes.decision = {};
     if (is_free(call)) return Hold::admit_free(road, std::move(draft), call.policy->prices);
-    const auto room = output_room(call, target, bound);
+    const auto room =
+        output == Output::may_be_less ? output_room(call, target, bound) : std::nullopt;
     const core::ReserveRequest request{
         .attribution = &call.attribution,
         .provider = target.provider->name,
@@ -305,15 +326,16 @@ bool is_busy(const Result<Hold>& hold) {
 // says so.
 runtime::Task<Result<Hold>> admit_or_wait(Road& road, http::ServerConnection& client,
                                           const PreparedCall& call, const AttemptInput& input,
-                                          Bound& bound, CallNotes& notes) {
+                                          CallNotes& notes) {
     constexpr Duration kLookEvery = milliseconds{10};
-    auto at_once = admit(road, client.head(), call, input, bound, notes);
-    if (!is_busy(at_once)) co_return at_once;
+    auto at_once = admit(road, client.head(), call, input, notes);
+    if (!is_busy(at_once) || call.policy->limits.busy_wait_ms == 0) co_return at_once;
     Ticket ticket{road.treasury};
     const MonoTime until = road.clock.mono_now() + milliseconds{call.policy->limits.busy_wait_ms};
     for (;;) {
         if (ticket.may_try()) {
-            auto hold = admit(road, client.head(), call, input, bound, notes, ticket.number());
+            auto hold = admit(road, client.head(), call, input, notes, Output::may_be_less,
+                              ticket.number());
             if (!is_busy(hold)) co_return hold;
         }
         if (client.stream().peer_gone()) co_return fail(ErrorCode::client_gone);
@@ -321,6 +343,27 @@ runtime::Task<Result<Hold>> admit_or_wait(Road& road, http::ServerConnection& cl
         co_await road.net.sleep(kLookEvery);
         if (auto stop = stopped(road, call, *input.target)) co_return std::unexpected(*stop);
     }
+}
+
+// Before a call is refused or shortened for its size, its provider is asked how large it is.
+runtime::Task<Result<Hold>> admit_by_count(Road& road, http::ServerConnection& client,
+                                           const PreparedCall& call, const AttemptInput& input,
+                                           CallNotes& notes) {
+    auto whole = admit(road, client.head(), call, input, notes, Output::whole);
+    const ErrorCode why = whole ? ErrorCode::internal : whole.error().code();
+    const bool too_much =
+        why == ErrorCode::budget_exhausted || why == ErrorCode::call_exceeds_budget;
+    if (!too_much && why != ErrorCode::budget_busy) co_return whole;
+    if (too_much && is_worth_counting(road, call, *input.target, *notes.bound, notes.decision)) {
+        auto counted = co_await count_input(road, client, call, *input.target);
+        if (client.stream().peer_gone()) co_return fail(ErrorCode::client_gone);
+        if (auto stop = stopped(road, call, *input.target)) co_return std::unexpected(*stop);
+        if (counted) {
+            auto bound = bound_call(call, *input.target, counted, notes);
+            if (!bound) co_return std::unexpected(bound.error());
+        }
+    }
+    co_return co_await admit_or_wait(road, client, call, input, notes);
 }
 
 }  // namespace
@@ -336,11 +379,10 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
         co_return refused(Error{ErrorCode::model_not_allowed});
     }
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);
-    auto bound = bound_attempt(call, target);
-    if (!bound) co_return refused(bound.error());
-    auto hold = call.policy->limits.busy_wait_ms > 0
-                    ? co_await admit_or_wait(road, client, call, input, *bound, notes)
-                    : admit(road, client.head(), call, input, *bound, notes);
+    if (auto bound = bound_call(call, target, call.known, notes); !bound) {
+        co_return refused(bound.error());
+    }
+    auto hold = co_await admit_by_count(road, client, call, input, notes);
     if (!hold) co_return refused(hold.error());
     ++notes.attempts;
     co_return co_await dispatch({.road = road,
@@ -349,7 +391,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
                                  .target = target,
                                  .hold = *hold,
                                  .notes = notes,
-                                 .bound = *bound,
+                                 .bound = *notes.bound,
                                  .fresh = input.fresh_connection});
 }
 

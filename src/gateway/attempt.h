@@ -1,5 +1,5 @@
-// One try at one target: bound → admit (or wait in line, and then admit) → record → dial →
-// dispatched → send → relay → settle.
+// One try at one target: bound → admit (or have the input counted, or wait in line, and then admit)
+// → record → dial → dispatched → send → relay → settle.
 #pragma once
 
 #include <optional>
@@ -32,7 +32,8 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
                                       CallNotes& notes);
 
 // Writes down a call that was refused before, or at, an attempt's admission.
+// `verdict`: of the latest admission asked for; nullptr: none was.
 void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHead& head,
-                    const Error& error, int http_status, const core::Verdict* verdict);
+                    const Error& error, int http_status, const CallNotes* notes);
 
 }  // namespace weir::gateway

@@ -67,24 +67,38 @@ std::int64_t overhead_tokens(const core::CallShape& shape, const core::Target& t
     return known ? kPrimingOverhead : kTemplateOverhead;
 }
 
-Result<core::Quote> quote_shape(const PreparedCall& call, const core::CallShape& shape,
-                                const core::Target& target, const core::PriceRow& row) {
+// How a call is bounded at one target: what it asks for there, and what is known of its input.
+struct Basis {
+    const PreparedCall& call;
+    const core::Target& target;
+    const core::PriceRow& row;
+    const core::KnownInput* known;
+};
+
+Result<core::Quote> quote_shape(const Basis& basis, const core::CallShape& shape) {
+    const auto& [call, target, row, known] = basis;
     core::BoundInput in;
     in.shape = &shape;
-    // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
-    in.input_tokens_bound = static_cast<std::int64_t>(call.body.size()) - shape.no_text_bytes;
+    if (known != nullptr) {
+        in.input_tokens_bound = known->tokens_at_most();
+        in.images = known->rest_images;
+        in.counted = known->whole;
+    } else {
+        // Tokens of a byte-level vocabulary never outnumber the bytes (wire.md §5.2).
+        in.input_tokens_bound = static_cast<std::int64_t>(call.body.size()) - shape.no_text_bytes;
+        in.images = shape.images;
+    }
     in.default_max_output = call.policy->limits.default_max_output;
     in.overhead_tokens = overhead_tokens(shape, target);
     return core::quote(row, in);
 }
 
 // What the body shows, as if nothing else could be added to it.
-core::Quote estimate(const PreparedCall& call, core::CallShape shape, const core::Target& target,
-                     const core::PriceRow& row) {
+core::Quote estimate(const Basis& basis, core::CallShape shape) {
     shape.unbounded = 0;
     shape.service_tier.clear();
     shape.server_tool_uses = 0;
-    return quote_shape(call, shape, target, row).value_or(core::Quote{});
+    return quote_shape(basis, shape).value_or(core::Quote{});
 }
 
 Error no_price(const core::Target& target) {
@@ -120,21 +134,25 @@ bool counts(const core::HoldPart& part, BudgetUnit unit) {
 
 }  // namespace
 
-Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target) {
+Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target,
+                            const core::KnownInput* known) {
     Bound out;
     out.own_credential = call.arrival.own_credential && core::bills_the_caller(*target.provider);
     if (is_free(call)) return out;
     out.outside_usd = out.own_credential || target.provider->free;
     core::PriceRow provisional;
-    const core::PriceRow& row = row_for(target, provisional);
+    if (known != nullptr) {
+        out.input_basis = known->whole ? InputBasis::count : InputBasis::earlier_call;
+    }
+    const Basis basis{call, target, row_for(target, provisional), known};
     core::CallShape storage;
     const core::CallShape& shape = shape_at(call, target, storage);
-    auto quoted = quote_shape(call, shape, target, row);
+    auto quoted = quote_shape(basis, shape);
     if (quoted) {
         out.quote = std::move(*quoted);
     } else if (quoted.error().code() == ErrorCode::unsupported_parameter) {
         out.no_usd = out.no_tokens = quoted.error();
-        out.quote = estimate(call, shape, target, row);
+        out.quote = estimate(basis, shape);
     } else {
         return std::unexpected(quoted.error());
     }

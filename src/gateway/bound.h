@@ -8,14 +8,19 @@
 #include <vector>
 
 #include "core/budget.h"
+#include "core/conversation.h"
 #include "core/price.h"
 #include "core/route.h"
 #include "gateway/prepared_call.h"
 
 namespace weir::gateway {
 
+// What the most that the input can have was reckoned from.
+enum class InputBasis : std::uint8_t { bytes, earlier_call, count };
+
 struct Bound {
     core::Quote quote;  // where nothing is certain, an estimate from what the body shows
+    InputBasis input_basis = InputBasis::bytes;
     // The caller's own login is billed (product.md §3.15).
     bool own_credential = false;
     // That, or a provider declared free: outside budgets in USD.
@@ -33,8 +38,10 @@ struct Bound {
     }
 };
 
-// Errors: invalid_parameter (figures that no provider could mean).
-Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target);
+// `known`: what is known of the input beside its bytes, if anything is. Errors: invalid_parameter
+// (figures that no provider could mean).
+Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target,
+                            const core::KnownInput* known);
 
 // How a budget may clamp the call; nullopt: not at all, as a cut answer is of no use, or nobody
 // would heed the maximum (product.md §3.5).

@@ -127,6 +127,26 @@ Result<> refuse_early(const codec::RequestHead& head, PreparedCall& call, const 
 
 }  // namespace
 
+namespace {
+
+// What budgets hold is the less, the more of the input was counted before.
+void recall_input(Road& road, PreparedCall& call) {
+    if (call.endpoint.fate == provider::Fate::governed && !call.policy->budgets.empty()) {
+        auto chain =
+            road.inputs.chain(call.body, call.shape, call.attribution.of(core::Dimension::team));
+        if (!chain.empty()) {
+            call.conversation = chain.back();
+            call.known = road.inputs.recall(chain, call.shape, call.plan.targets.front(),
+                                            road.clock.mono_now());
+        }
+    }
+    // Of no use from here on, and a stream lasts.
+    std::vector<core::Turn>{}.swap(call.shape.turns);
+    std::vector<core::Span>{}.swap(call.shape.silent);
+}
+
+}  // namespace
+
 runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Caller& caller,
                                 PreparedCall& call) {
     const auto& head = client.head();
@@ -145,7 +165,9 @@ runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Call
     if (auto attributed = attribute_call(head, call); !attributed) {
         co_return refuse_early(head, call, attributed.error());
     }
-    co_return route_call(head, road.clock.unix_now(), call);
+    auto routed = route_call(head, road.clock.unix_now(), call);
+    if (routed) recall_input(road, call);
+    co_return routed;
 }
 
 }  // namespace weir::gateway

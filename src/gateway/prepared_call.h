@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/attribution.h"
 #include "core/call.h"
+#include "core/conversation.h"
 #include "core/policy.h"
 #include "core/route.h"
 #include "gateway/arrival.h"
@@ -40,6 +42,10 @@ struct PreparedCall {
     core::CallShape shape;
     core::Attribution attribution;
     core::Plan plan;
+    // Of the whole input, where it is large enough to be remembered; and the most tokens that it
+    // has at the plan's first target, where a part of it was counted before.
+    std::optional<core::ConversationHash> conversation;
+    std::optional<core::KnownInput> known;
 };
 
 // accept → identify → describe → attribute → route. On error the call holds what was known so far.

@@ -38,6 +38,9 @@ Settlement settle(RelayContext& c, const Error* error) {
     finish_outcome(c, error);
     if (c.strip_injected_usage) c.outcome.notes.emplace_back("injected include_usage");
     bool free = c.call.endpoint.fate == provider::Fate::free;
+    if (c.call.conversation) {
+        c.road.inputs.remember(*c.call.conversation, c.target, usage, c.road.clock.mono_now());
+    }
     if (usage.is_exact() || (free && error == nullptr)) {
         return c.hold.settle(std::move(usage), std::move(c.outcome));
     }

@@ -11,6 +11,7 @@
 #include "core/identify.h"
 #include "core/policy.h"
 #include "gateway/desk.h"
+#include "gateway/input_memory.h"
 #include "gateway/live_calls.h"
 #include "gateway/treasury.h"
 #include "gateway/unsynced_ends.h"
@@ -46,6 +47,7 @@ struct Road {
     http::UpstreamPool& pool;
     ledger::JournalWriter& journal;
     Treasury& treasury;
+    InputMemory& inputs;
     Desk& desk;
     core::Sha256 sha256;
     // Runs on this worker's loop, from any thread.

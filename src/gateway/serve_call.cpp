@@ -123,7 +123,7 @@ runtime::Task<bool> serve_call(Road& road, http::ServerConnection& client, Calle
     const Error& error = *outcome.error;
     if (notes.attempts == 0) {
         ++road.counters.refused;
-        record_refusal(road, call, client.head(), error, error.info().http_status, &notes.decision);
+        record_refusal(road, call, client.head(), error, error.info().http_status, &notes);
     } else {
         ++road.counters.errors;
     }

@@ -170,7 +170,7 @@ constexpr std::array kKeys{
     KeyRow{"max_output_tokens", nullptr, kNoText},
     KeyRow{"model", read_model, kNoText},
     KeyRow{"stream", read_stream, kNoText},
-    KeyRow{"messages", read_content},
+    KeyRow{"messages", read_messages},
     KeyRow{"input", read_input},
     KeyRow{"system", read_content},
     KeyRow{"instructions", read_content},
@@ -268,7 +268,10 @@ Result<> read_top_level(BodyReader& r) {
         // What stopped the reading of a value may be that it is no JSON at all.
         if (!cursor.ok()) break;
         if (!read) return read;
-        if (kKeys[*key].no_text) r.shape.no_text_bytes += cursor.offset() - begin;
+        if (kKeys[*key].no_text) {
+            r.shape.no_text_bytes += cursor.offset() - begin;
+            silence(r, raw);
+        }
     }
     if (!cursor.at_end()) return fail(ErrorCode::malformed_json);
     return {};
@@ -297,6 +300,8 @@ Result<> conclude(BodyReader& r, Endpoint endpoint) {
         shape.server_tool_uses = *r.max_tool_calls;
         shape.server_tools_undeclared = r.undeclared_mcp;
     }
+    // Tools that a message carries are read behind it.
+    std::ranges::sort(shape.silent, {}, &core::Span::begin);
     // A sum that leaves one out is no bound.
     if (shape.server_tools_undeclared) shape.server_tool_uses = 0;
     if (shape.session.empty()) shape.session = r.cache_key;

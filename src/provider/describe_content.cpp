@@ -48,13 +48,19 @@ bool is_reference_key(std::string_view key) {
            key == "vector_store_ids" || key == "container_id";
 }
 
+std::int64_t length(core::Span span) { return span.end - span.begin; }
+
 // What one object says about itself, decided when all of it was read.
 struct Part {
+    std::string type;
+    bool image = false;
     bool file = false;
     bool carries_tools = false;
     bool url = false;
     std::string source_type;
     core::Span tools;
+    std::int64_t data_bytes = 0;        // of `data`, and of what stands in `source`
+    std::int64_t inline_url_bytes = 0;  // of "data:…"
 };
 
 class ContentWalk {
@@ -71,8 +77,8 @@ class ContentWalk {
                 return {};
             }
             case Kind::object: {
-                std::string type;
-                return object(type);
+                Part part;
+                return object(part);
             }
             default:
                 cursor_.skip();
@@ -81,33 +87,42 @@ class ContentWalk {
     }
 
  private:
-    Result<> object(std::string& type) {
-        Part part;
+    Result<> object(Part& part) {
         std::string_view raw;
         cursor_.enter();
         while (cursor_.next_key(raw)) {
-            if (auto read = member(raw, part, type); !read) return read;
+            if (auto read = member(raw, part); !read) return read;
         }
         // Anthropic's text documents are as long as their bytes; all else is pages or frames.
         if (part.file && part.source_type != "text" && part.source_type != "content") {
             reader_.shape.mark(Unbounded::document);
         }
-        if (part.url && type == "url") reader_.shape.mark(Unbounded::remote_media);
+        if (part.url && part.type == "url") reader_.shape.mark(Unbounded::remote_media);
+        if (part.image) {
+            std::int64_t source = part.source_type == "base64" ? part.data_bytes : 0;
+            reader_.shape.no_text_bytes += source + part.inline_url_bytes;
+        }
         if (part.carries_tools && !part.tools.empty()) return nested_tools(part.tools);
         return {};
     }
 
-    Result<> member(std::string_view raw, Part& part, std::string& type) {
+    Result<> member(std::string_view raw, Part& part) {
         std::string scratch;
         std::string_view key = folded_key(raw, scratch);
         if (key == "type") {
             Word word = Word::read(cursor_);
             type_seen(word, part);
-            type = word.text();
+            part.type = word.text();
         } else if (key == "source" && cursor_.kind() == Kind::object) {
-            return object(part.source_type);
+            Part source;
+            auto read = object(source);
+            part.source_type = std::move(source.type);
+            part.data_bytes += source.data_bytes;
+            return read;
+        } else if (key == "data" && cursor_.kind() == Kind::string) {
+            part.data_bytes += length(cursor_.skip());
         } else if (is_media_key(key)) {
-            return media();
+            return media(part);
         } else if (is_reference_key(key)) {
             mark_unless_null(Unbounded::reference);
         } else if (key == "file_data") {
@@ -117,6 +132,7 @@ class ContentWalk {
             cursor_.skip();
         } else if (key == "cache_control" || key == "prompt_cache_breakpoint") {
             read_cache_mark(reader_);
+            silence(reader_, raw);
         } else if (key == "tools") {
             part.tools = cursor_.skip();
         } else if (is_opaque(raw)) {
@@ -129,7 +145,10 @@ class ContentWalk {
 
     void type_seen(const Word& type, Part& part) {
         auto& shape = reader_.shape;
-        if (is_image_type(type)) ++shape.images;
+        if (is_image_type(type)) {
+            ++shape.images;
+            part.image = true;
+        }
         if (is_audio_type(type)) shape.audio_input = true;
         if (is_file_type(type)) part.file = true;
         if (is_reference_type(type)) shape.mark(Unbounded::reference);
@@ -139,9 +158,12 @@ class ContentWalk {
     }
 
     // "https://…", "data:…" or {"url": …}.
-    Result<> media() {
+    Result<> media(Part& part) {
         if (cursor_.kind() == Kind::string) {
-            if (!Word::read(cursor_).starts_with("data:")) {
+            const std::uint32_t begin = cursor_.offset();
+            if (Word::read(cursor_).starts_with("data:")) {
+                part.inline_url_bytes += cursor_.offset() - begin;
+            } else {
                 reader_.shape.mark(Unbounded::remote_media);
             }
             return {};
@@ -155,7 +177,7 @@ class ContentWalk {
         cursor_.enter();
         while (cursor_.next_key(raw)) {
             if (folded_key(raw, scratch) == "url") {
-                if (auto read = media(); !read) return read;
+                if (auto read = media(part); !read) return read;
             } else {
                 cursor_.skip();
             }
@@ -201,5 +223,40 @@ void read_cache_mark(BodyReader& reader) {
 }
 
 Result<> read_content(BodyReader& reader) { return ContentWalk{reader}.value(); }
+
+Result<> read_turns(BodyReader& reader) {
+    if (reader.cursor.kind() != Kind::array) return read_content(reader);
+    core::CallShape& shape = reader.shape;
+    reader.cursor.enter();
+    while (reader.cursor.next_item()) {
+        (void)reader.cursor.kind();  // passes white space, so that the offset is the value's
+        const core::Turn before{.span = {reader.cursor.offset(), 0},
+                                .images = shape.images,
+                                .no_text_bytes = shape.no_text_bytes};
+        if (auto read = read_content(reader); !read) return read;
+        shape.turns.push_back({.span = {before.span.begin, reader.cursor.offset()},
+                               .images = shape.images - before.images,
+                               .no_text_bytes = shape.no_text_bytes - before.no_text_bytes});
+    }
+    return {};
+}
+
+// With one comma, so that what is left reads as if the member had never been there.
+void silence(BodyReader& reader, std::string_view raw) {
+    std::uint32_t begin = reader.offset_of(raw) - 1;
+    std::uint32_t end = reader.cursor.offset();
+    auto is_space = [](char c) {
+        return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    };
+    std::uint32_t comma = begin;
+    while (comma > 0 && is_space(reader.body[comma - 1])) --comma;
+    if (comma > 0 && reader.body[comma - 1] == ',') {
+        begin = comma - 1;
+    } else {
+        while (end < reader.body.size() && is_space(reader.body[end])) ++end;
+        if (end < reader.body.size() && reader.body[end] == ',') ++end;
+    }
+    reader.shape.silent.push_back({begin, end});
+}
 
 }  // namespace weir::provider

@@ -44,7 +44,13 @@ Result<> read_prompt(BodyReader& r) {
 }
 
 Result<> read_input(BodyReader& r) {
-    return r.dialect == core::Dialect::openai_embeddings ? count_inputs(r) : read_content(r);
+    if (r.dialect == core::Dialect::openai_embeddings) return count_inputs(r);
+    return r.dialect == core::Dialect::openai_responses ? read_turns(r) : read_content(r);
+}
+
+Result<> read_messages(BodyReader& r) {
+    bool talks = r.dialect == core::Dialect::openai_chat || r.dialect == core::Dialect::anthropic;
+    return talks ? read_turns(r) : read_content(r);
 }
 
 Result<> read_prediction(BodyReader& r) {

@@ -10,6 +10,7 @@ Result<> skip(BodyReader& r);
 
 Result<> read_prompt(BodyReader& r);
 Result<> read_input(BodyReader& r);
+Result<> read_messages(BodyReader& r);
 Result<> read_prediction(BodyReader& r);
 // A search, plug-in or server of the provider's, without a declared number of uses.
 Result<> mark_search(BodyReader& r);

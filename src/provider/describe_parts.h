@@ -78,6 +78,10 @@ Error invalid(std::string_view name, std::string_view must);
 
 // Reads any value of messages, input, system …: counts images, marks what bytes do not bound.
 Result<> read_content(BodyReader& reader);
+// The same of a conversation, and where each of its turns stands.
+Result<> read_turns(BodyReader& reader);
+// The member whose key was `raw` and whose value was just read says nothing to a model.
+void silence(BodyReader& reader, std::string_view raw);
 // Reads `tools`. Errors: ambiguous_json, invalid_parameter.
 Result<> read_tools(BodyReader& reader);
 

@@ -214,6 +214,56 @@ TEST(Describe, MediaByUrlIsRemoteMediaInlineIsCounted) {
     EXPECT_EQ(shape.unbounded, 0);
 }
 
+TEST(Describe, AnImagesDataIsNoText) {
+    EXPECT_EQ(
+        messages(
+            R"("messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}])")
+            .turns.at(0)
+            .no_text_bytes,
+        6);
+    EXPECT_EQ(
+        chat(
+            R"("messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]}])")
+            .turns.at(0)
+            .no_text_bytes,
+        26);
+    EXPECT_EQ(
+        messages(
+            R"("messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"AAAA"}},{"type":"image","source":{"type":"text","data":"AAAA"}}]}])")
+            .turns.at(0)
+            .no_text_bytes,
+        0)
+        << "what may be read as text counts by its bytes";
+}
+
+TEST(Describe, TellsTurnsApartAndWhatIsSilent) {
+    const std::string_view body =
+        R"({"model":"m","stream":true,"system":"s", "max_tokens" : 5 ,)"
+        R"("messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]} ,)"
+        R"( {"role":"assistant","content":[{"cache_control":{"type":"ephemeral"}, "type":"text"}]}],"tools":[]})";
+    auto shape = describe(Endpoint::messages, body);
+    ASSERT_TRUE(shape);
+    auto text = [body](core::Span s) {
+        return body.substr(s.begin, s.end - s.begin);
+    };
+    ASSERT_EQ(shape->turns.size(), 2u);
+    EXPECT_TRUE(text(shape->turns[0].span).starts_with(R"({"role":"user")"));
+    EXPECT_TRUE(text(shape->turns[1].span).starts_with(R"({"role":"assistant")"));
+    std::vector<std::string_view> silent;
+    for (core::Span span : shape->silent) silent.push_back(text(span));
+    EXPECT_EQ(silent, (std::vector<std::string_view>{R"("model":"m",)", R"(,"stream":true)",
+                                                     R"(, "max_tokens" : 5)",
+                                                     R"(,"cache_control":{"type":"ephemeral"})",
+                                                     R"("cache_control":{"type":"ephemeral"},)"}));
+}
+
+TEST(Describe, ItemsOfResponsesAreTurnsAndAStringIsNone) {
+    EXPECT_EQ(
+        responses(R"("input":[{"role":"user","content":"a"},{"type":"reasoning"}])").turns.size(),
+        2u);
+    EXPECT_TRUE(responses(R"("input":"hello")").turns.empty());
+}
+
 TEST(Describe, ADocumentIsBoundedByItsBytesOnlyIfItIsText) {
     auto document = [](std::string_view source) {
         return messages(
