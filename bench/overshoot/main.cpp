@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/overshoot/agents.h"
 #include "bench/overshoot/tenants.h"
 
 namespace weir::overshoot {
@@ -127,6 +128,64 @@ std::vector<Bar> bars(const std::vector<Row>& cells) {
             {"time_to_99_of_allowed", time, 1.15, time <= 1.15}};
 }
 
+// Coding agents on trajectories of $2 each. Empty: there are no captures to grow.
+std::vector<Bar> agent_cells(const std::string& directory, int seeds) {
+    const auto captures = read_captures(directory);
+    if (!captures) {
+        fmt::print("\nagents: skipped, no captures in {}\n", directory);
+        return {};
+    }
+    fmt::print("\n{:<12} {:>4} {:>13} {:>8} {:>6} {:>8} {:>6} {:>16} {:>9} {:>7} {:>10}\n", "",
+               "subs", "request kB", "max out", "calls", "counted", "short", "at final % min",
+               "could be", "used %", "overshoot");
+    double overshoot = 0;
+    double settled = 100;
+    for (const Capture& capture : *captures) {
+        for (int sub_agents : {0, 4}) {
+            Trajectory sum;
+            double at_final = 0;
+            double least = 100;
+            double could_be = 0;
+            double used = 0;
+            double most = 0;
+            for (int seed = 1; seed <= seeds; ++seed) {
+                const AgentSetting setting{.capture = &capture,
+                                           .seed = static_cast<std::uint64_t>(seed),
+                                           .sub_agents = sub_agents};
+                const Trajectory one = run(setting);
+                auto percent = [&setting](Int128 pico) {
+                    return 100.0 * static_cast<double>(pico) / static_cast<double>(setting.amount);
+                };
+                const double final = percent(one.at_first_final.value_or(setting.amount));
+                at_final += final / seeds;
+                least = std::min(least, final);
+                could_be += percent(one.could_be) / seeds;
+                used += percent(one.billed) / seeds;
+                most = std::max(most, percent(one.billed) - 100);
+                sum.calls += one.calls;
+                sum.counted += one.counted;
+                sum.shortened += one.shortened;
+                sum.max_output = one.max_output;
+                sum.first_bytes = one.first_bytes;
+                sum.longest_bytes = std::max(sum.longest_bytes, one.longest_bytes);
+            }
+            fmt::print(
+                "{:<12} {:>4} {:>5} … {:>5} {:>8} {:>6.0f} {:>8.1f} {:>6.1f} {:>8.1f} "
+                "{:>7.1f} {:>9.1f} {:>7.1f} {:>10.2f}\n",
+                capture.agent, sub_agents, sum.first_bytes / 1000, sum.longest_bytes / 1000,
+                sum.max_output, static_cast<double>(sum.calls) / seeds,
+                static_cast<double>(sum.counted) / seeds,
+                static_cast<double>(sum.shortened) / seeds, at_final, least, could_be, used,
+                std::max(most, 0.0));
+            std::fflush(stdout);
+            overshoot = std::max(overshoot, most);
+            settled = std::min(settled, at_final);
+        }
+    }
+    return {{"agents_overshoot_percent", overshoot, 0, overshoot <= 0},
+            {"agents_settled_percent", settled, 90, settled >= 90}};
+}
+
 bool print_bars(const std::vector<Bar>& all, const std::string& path) {
     std::ofstream out;
     if (!path.empty()) out.open(path);
@@ -145,7 +204,7 @@ bool print_bars(const std::vector<Bar>& all, const std::string& path) {
     return met;
 }
 
-int main_of(int seeds, const std::string& json) {
+int main_of(int seeds, const std::string& captures, const std::string& json) {
     print_head();
     std::vector<Row> cells;
     for (bool bills_on : {false, true}) {
@@ -172,7 +231,9 @@ int main_of(int seeds, const std::string& json) {
         print(measure("count after the fact",
                       {.gate = Gate::count_after, .streams = streams, .bills_on = true}, few));
     }
-    return print_bars(bars(cells), json) ? 0 : 1;
+    std::vector<Bar> all = bars(cells);
+    std::ranges::copy(agent_cells(captures, few), std::back_inserter(all));
+    return print_bars(all, json) ? 0 : 1;
 }
 
 }  // namespace
@@ -181,12 +242,20 @@ int main_of(int seeds, const std::string& json) {
 int main(int argc, char** argv) {
     CLI::App app{"A budget of tokens, spent to its end by many streams at once."};
     int seeds = 25;
+    std::string captures = "../shared/data/captures";
     std::string json;
     app.add_option("--seeds", seeds, "runs of each cell, of eight budgets each")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
+    app.add_option("--captures", captures, "requests of coding agents")->capture_default_str();
+    bool agents_only = false;
+    app.add_flag("--agents-only", agents_only, "leave the tenants out");
     app.add_option("--json", json, "also write a figure a line to this file");
     CLI11_PARSE(app, argc, argv);
     spdlog::set_level(spdlog::level::off);
-    return weir::overshoot::main_of(seeds, json);
+    if (agents_only) {
+        const auto bars = weir::overshoot::agent_cells(captures, seeds);
+        return weir::overshoot::print_bars(bars, json) ? 0 : 1;
+    }
+    return weir::overshoot::main_of(seeds, captures, json);
 }
