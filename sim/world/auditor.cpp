@@ -175,7 +175,7 @@ void Auditor::check_truth(const ledger::Fold& fold, const char* when) {
         const CallSeen& call = customers_.calls().at(truth.call);
         core::Attribution a = attribution_of(call, policy_);
         for (const core::BudgetSpec& spec : policy_.budgets) {
-            if (spec.unit == core::BudgetUnit::calls || !core::budget_matches(spec, a)) continue;
+            if (core::counts_events(spec.unit) || !core::budget_matches(spec, a)) continue;
             due[{spec.id, core::budget_instance(spec, a)}] +=
                 spec.unit == core::BudgetUnit::usd ? truth.due() : Int128{truth.due_tokens()};
         }

@@ -51,7 +51,8 @@ void read_amount(Fields& body, core::BudgetSpec& spec) {
         spec.unit = core::BudgetUnit::usd;
         spec.amount = usd->pico();
     }
-    for (const auto unit : {core::BudgetUnit::tokens, core::BudgetUnit::calls}) {
+    for (const auto unit : core::kBudgetUnits) {
+        if (unit == core::BudgetUnit::usd) continue;
         const auto count = body.integer(core::budget_unit_name(unit), 0, kCountMax);
         if (!count) continue;
         ++given;
@@ -60,21 +61,24 @@ void read_amount(Fields& body, core::BudgetSpec& spec) {
     }
     if (given != 1 || spec.amount < 0) {
         body.complain(
-            "A budget has one amount, which is not negative: 'usd', 'tokens' or 'calls'.");
+            "A budget has one amount, which is not negative: 'usd', 'tokens', 'calls', 'repeats' "
+            "or 'attempts'.");
     }
 }
 
-// Amounts as text, in the budget's unit.
+// An amount as text, in the unit; nullopt: it is none.
+std::optional<Int128> parse_amount(std::string_view text, core::BudgetUnit unit) {
+    if (unit == core::BudgetUnit::usd) {
+        const auto money = Money::parse_usd(text);
+        return money && !money->is_negative() ? std::optional{money->pico()} : std::nullopt;
+    }
+    const auto count = parse_int128(text);
+    return count && *count >= 0 && *count <= kCountMax ? count : std::nullopt;
+}
+
 void read_except(Fields& body, core::BudgetSpec& spec) {
     for (const auto& [instance, text] : body.members("except")) {
-        std::optional<Int128> amount;
-        if (spec.unit == core::BudgetUnit::usd) {
-            const auto money = Money::parse_usd(text.value_or(""));
-            if (money && !money->is_negative()) amount = money->pico();
-        } else {
-            amount = parse_int128(text.value_or(""));
-            if (amount && (*amount < 0 || *amount > kCountMax)) amount.reset();
-        }
+        const auto amount = parse_amount(text.value_or(""), spec.unit);
         if (!amount) {
             body.complain(fmt::format("'except' gives each value an amount in {}, as text.",
                                       core::budget_unit_name(spec.unit)));
@@ -89,8 +93,9 @@ void read_except(Fields& body, core::BudgetSpec& spec) {
 
 Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string name) {
     using core::WindowKind;
-    Fields body = Fields::of_body(text, {"where", "by", "usd", "tokens", "calls", "except",
-                                         "window", "alert_at", "block_at", "clamp", "mode"});
+    Fields body =
+        Fields::of_body(text, {"where", "by", "usd", "tokens", "calls", "repeats", "attempts",
+                               "except", "window", "alert_at", "block_at", "clamp", "mode"});
     core::BudgetSpec spec;
     spec.name = std::move(name);
     read_amount(body, spec);
@@ -119,6 +124,23 @@ Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string na
         [](bool o) { return std::string_view{o ? "observe" : "enforce"}; }, false);
     if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
     return spec;
+}
+
+Result<core::BudgetRaise> read_budget_raise(std::string_view text, core::BudgetUnit unit) {
+    Fields body = Fields::of_body(text, {"amount", "instance", "until", "reason"});
+    core::BudgetRaise raise;
+    const auto amount = parse_amount(body.required("amount"), unit);
+    if (!amount) {
+        body.complain(fmt::format("'amount' is how much more, in {}, as text.",
+                                  core::budget_unit_name(unit)));
+    }
+    (void)body.required("until");
+    raise.by = amount.value_or(0);
+    raise.instance = body.text_or("instance", "");
+    raise.until = body.time("until").value_or(UnixTime{});
+    raise.reason = body.required("reason");
+    if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
+    return raise;
 }
 
 }  // namespace weir::admin

@@ -12,5 +12,7 @@ namespace weir::admin {
 
 // From a JSON body. Errors: invalid_parameter, malformed_json.
 Result<core::BudgetSpec> read_budget_terms(std::string_view body, std::string name);
+// More of a budget of that unit for a while: amount, until, reason, and perhaps an instance.
+Result<core::BudgetRaise> read_budget_raise(std::string_view body, core::BudgetUnit unit);
 
 }  // namespace weir::admin

@@ -35,6 +35,14 @@ Json budget_terms(const core::BudgetSpec& spec) {
     for (const auto& [instance, amount] : spec.except) {
         except[instance] = json_amount(spec.unit, amount);
     }
+    Json raises = Json::array();
+    for (const core::BudgetRaise& raise : spec.raises) {
+        raises.push_back({{"amount", json_amount(spec.unit, raise.by)},
+                          {"instance", raise.instance},
+                          {"until", to_rfc3339(raise.until)},
+                          {"reason", raise.reason},
+                          {"actor", raise.actor}});
+    }
     return {{"name", spec.name},
             // 64 bits: more than a JSON number keeps.
             {"id", std::to_string(spec.id)},
@@ -43,6 +51,7 @@ Json budget_terms(const core::BudgetSpec& spec) {
             {"unit", core::budget_unit_name(spec.unit)},
             {"amount", json_amount(spec.unit, spec.amount)},
             {"except", except},
+            {"raises", raises},
             {"window", core::window_name(spec.window)},
             {"alert_at", spec.alert_percent},
             {"block_at", block_at(spec.blocking)},

@@ -112,4 +112,29 @@ Result<Answer> remove_budget(Services& services, const Request& request) {
     return answer({{"removed", name}});
 }
 
+Result<Answer> raise_budget(Services& services, const Request& request) {
+    const std::string& name = request.captures[0];
+    const auto policy = services.policy();
+    const auto spec = std::ranges::find(policy->budgets, name, &core::BudgetSpec::name);
+    if (spec == policy->budgets.end()) {
+        return fail(ErrorCode::not_found,
+                    fmt::format("There is no budget {}.", name.substr(0, 64)));
+    }
+    Result<core::BudgetRaise> raise = read_budget_raise(request.body, spec->unit);
+    if (!raise) return std::unexpected(std::move(raise).error());
+    Result<core::BudgetSpec> raised =
+        services.directory.raise_budget(name, std::move(*raise), request.change());
+    if (!raised) return std::unexpected(std::move(raised).error());
+    if (Result<> done = publish(services); !done) return std::unexpected(std::move(done).error());
+    return answer(budget_terms(*raised));
+}
+
+Result<Answer> end_raises(Services& services, const Request& request) {
+    Result<core::BudgetSpec> ended =
+        services.directory.end_raises(request.captures[0], request.change());
+    if (!ended) return std::unexpected(std::move(ended).error());
+    if (Result<> done = publish(services); !done) return std::unexpected(std::move(done).error());
+    return answer(budget_terms(*ended));
+}
+
 }  // namespace weir::admin

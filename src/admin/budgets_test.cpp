@@ -32,7 +32,7 @@ TEST_F(BudgetsTest, WhatIsSetIsInForceWithAllItsTerms) {
     const core::BudgetSpec* spec = in_force("sandbox");
     ASSERT_NE(spec, nullptr);
     EXPECT_EQ(spec->amount, Money::from_usd(20).pico() + Money::from_usd(1).pico() / 2);
-    EXPECT_EQ(core::amount_for(*spec, "ada"), Money::from_usd(100).pico());
+    EXPECT_EQ(core::amount_for(*spec, "ada", {}), Money::from_usd(100).pico());
     EXPECT_EQ(spec->window, core::WindowKind::week);
     EXPECT_EQ(spec->alert_percent, 50);
     EXPECT_EQ(spec->blocking, core::Blocking::always);
@@ -89,6 +89,63 @@ TEST_F(BudgetsTest, WhatTheFileSetsIsChangedThere) {
     EXPECT_THAT(refused.message(), HasSubstr("configuration file"));
     EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/organisation").status, 409);
     EXPECT_EQ(in_force("organisation")->amount, Money::from_usd(5).pico());
+}
+
+TEST_F(BudgetsTest, ARaiseIsInForceAtOnceWhoeverSetTheBudgetAndIsAudited) {
+    core::BudgetSpec spec{.name = "ticket", .by = core::Dimension::trajectory};
+    spec.amount = Money::from_usd(2).pico();
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(publish());
+    const std::string until = to_rfc3339(clock.now + std::chrono::hours{2});
+    auto raise = [&](const std::string& body) {
+        return ask("POST", "/admin/v1/budgets/ticket/raises", body);
+    };
+    const Reply raised = raise(R"({"amount":"5","until":")" + until +
+                               R"(","reason":"incident 4711","instance":"support/t1"})");
+    ASSERT_EQ(raised.status, 200) << raised.text;
+    EXPECT_EQ(raised.body["raises"][0]["amount"], "5.00");
+    EXPECT_EQ(raised.body["raises"][0]["until"], until);
+    const core::BudgetSpec& now = *in_force("ticket");
+    EXPECT_EQ(core::amount_for(now, "support/t1", clock.now), Money::from_usd(7).pico());
+    EXPECT_EQ(core::amount_for(now, "support/t2", clock.now), Money::from_usd(2).pico());
+    const Json row = get("/audit?limit=1").body["audit"][0];
+    EXPECT_EQ(row["action"], "budget.raise");
+    EXPECT_THAT(row.dump(), HasSubstr("incident 4711"));
+    // The file read again leaves it.
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(publish());
+    EXPECT_EQ(in_force("ticket")->raises.size(), 1u);
+    EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/ticket/raises").status, 200);
+    EXPECT_TRUE(in_force("ticket")->raises.empty());
+    EXPECT_EQ(get("/audit?limit=1").body["audit"][0]["action"], "budget.raise.end");
+}
+
+TEST_F(BudgetsTest, WhatIsNoRaiseIsRefusedAndSaysWhy) {
+    put("pot", R"({"calls":10})");
+    const std::string until = to_rfc3339(clock.now + std::chrono::hours{2});
+    auto body = [](const std::string& amount, const std::string& when, const std::string& reason,
+                   const std::string& more = "") {
+        return R"({"amount":")" + amount + R"(","until":")" + when + R"(","reason":")" + reason +
+               "\"" + more + "}";
+    };
+    const std::pair<std::string, const char*> bodies[] = {
+        {"{}", "amount"},
+        {body("1.5", until, "r"), "in calls"},
+        {body("-1", until, "r"), "in calls"},
+        {body("0", until, "r"), "more than nothing"},
+        {body("1", to_rfc3339(clock.now), "r"), "in the future"},
+        {body("1", to_rfc3339(clock.now + std::chrono::days{400}), "r"), "a year at most"},
+        {body("1", until, ""), "reason"},
+        {body("1", until, "r", R"(,"instance":"x")"), "no instances"},
+    };
+    for (const auto& [text, why] : bodies) {
+        const Reply refused = ask("POST", "/admin/v1/budgets/pot/raises", text);
+        EXPECT_EQ(refused.status, 400) << text;
+        EXPECT_THAT(refused.message(), HasSubstr(why)) << text;
+    }
+    EXPECT_EQ(ask("POST", "/admin/v1/budgets/none/raises", body("1", until, "r")).status, 404);
+    EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/none/raises").status, 404);
+    EXPECT_TRUE(in_force("pot")->raises.empty());
 }
 
 TEST_F(BudgetsTest, OnlyAdministratorsSetBudgets) {

@@ -39,6 +39,8 @@ Result<Answer> list_budgets(Services& services, const Request& request);
 Result<Answer> get_budget(Services& services, const Request& request);
 Result<Answer> put_budget(Services& services, const Request& request);
 Result<Answer> remove_budget(Services& services, const Request& request);
+Result<Answer> raise_budget(Services& services, const Request& request);
+Result<Answer> end_raises(Services& services, const Request& request);
 
 // stops.cpp
 Result<Answer> list_stops(Services& services, const Request& request);

@@ -39,6 +39,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"GET", "/admin/v1/budgets/{name}", reads, get_budget},
     {"PUT", "/admin/v1/budgets/{name}", administers, put_budget},
     {"DELETE", "/admin/v1/budgets/{name}", administers, remove_budget},
+    {"POST", "/admin/v1/budgets/{name}/raises", administers, raise_budget},
+    {"DELETE", "/admin/v1/budgets/{name}/raises", administers, end_raises},
 
     {"GET", "/admin/v1/stops", reads, list_stops},
     {"POST", "/admin/v1/stops", administers, create_stop},

@@ -44,6 +44,23 @@ std::string except_text(const Json& budget, const std::string& unit) {
     return out.empty() ? out : out + ")";
 }
 
+// A line for each raise that is not over: "    +$5 until 2026-12-04 00:00:00, by ops: incident"
+std::string raise_lines(const Json& budget) {
+    const std::string unit = text_of(budget, "unit");
+    const std::string now = to_rfc3339(present());
+    std::string out;
+    for (const Json& raise : budget["raises"]) {
+        if (text_of(raise, "until") <= now) continue;
+        const std::string instance = text_of(raise, "instance");
+        out += printable(fmt::format(
+                   "    +{}{} until {}, by {}: {}", amount_text(raise, "amount", unit),
+                   instance.empty() ? "" : " for " + instance, time_text(text_of(raise, "until")),
+                   text_of(raise, "actor"), text_of(raise, "reason"))) +
+               "\n";
+    }
+    return out;
+}
+
 std::string terms_line(const Json& budget) {
     const std::string unit = text_of(budget, "unit");
     const std::string by = text_of(budget, "by");
@@ -79,7 +96,7 @@ std::string figures_table(const Json& budget) {
 }
 
 void print_budget(std::ostream& out, const Json& budget) {
-    out << printable(terms_line(budget)) << "\n" << figures_table(budget);
+    out << printable(terms_line(budget)) << "\n" << raise_lines(budget) << figures_table(budget);
 }
 
 struct Terms {
@@ -89,6 +106,8 @@ struct Terms {
     std::string usd;
     std::optional<std::int64_t> tokens;
     std::optional<std::int64_t> calls;
+    std::optional<std::int64_t> repeats;
+    std::optional<std::int64_t> attempts;
     std::vector<std::string> except;
     std::string window;
     std::optional<std::int64_t> alert_at;
@@ -128,6 +147,8 @@ Result<Json> terms_body(const Terms& terms) {
     text("clamp", terms.clamp);
     if (terms.tokens) body["tokens"] = *terms.tokens;
     if (terms.calls) body["calls"] = *terms.calls;
+    if (terms.repeats) body["repeats"] = *terms.repeats;
+    if (terms.attempts) body["attempts"] = *terms.attempts;
     if (terms.alert_at) body["alert_at"] = *terms.alert_at;
     if (terms.observe) body["mode"] = "observe";
     return body;
@@ -145,6 +166,9 @@ void add_budget_set(CLI::App& budgets, CliContext& context) {
     amount->add_option("--usd", o->usd, "Dollars, exact: 0.05 or 50000")->type_name("AMOUNT");
     amount->add_option("--tokens", o->tokens, "Tokens")->type_name("N");
     amount->add_option("--calls", o->calls, "Client calls")->type_name("N");
+    amount->add_option("--repeats", o->repeats, "Client calls that were made before")
+        ->type_name("N");
+    amount->add_option("--attempts", o->attempts, "Tries at a provider")->type_name("N");
     amount->require_option(1);
     set->add_option("--except", o->except, "A value of --by with an amount of its own")
         ->type_name("VALUE=AMOUNT")
@@ -186,6 +210,61 @@ void add_budget_remove(CLI::App& budgets, CliContext& context) {
     });
 }
 
+void add_budget_raise(CLI::App& budgets, CliContext& context) {
+    struct Options {
+        std::string name;
+        std::string amount;
+        std::string until;
+        std::string instance;
+        std::string reason;
+        bool end = false;
+    };
+    auto o = std::make_shared<Options>();
+    CLI::App* raise = budgets.add_subcommand("raise", "Give more of a budget for a while");
+    raise->add_option("name", o->name, "Its name")->required()->type_name("NAME");
+    auto* amount =
+        raise->add_option("amount", o->amount, "How much more, in its unit: +5")->type_name("+N");
+    raise
+        ->add_option("--until", o->until,
+                     "A date, a time, the end of a day (friday), or from now: 2h")
+        ->type_name("WHEN");
+    raise->add_option("--reason", o->reason, "Why; goes to the audit log")->type_name("TEXT");
+    raise->add_option("--instance", o->instance, "For this value of its `by` only")
+        ->type_name("VALUE");
+    raise->add_flag("--end", o->end, "End all its raises now")->excludes(amount);
+    raise->footer(
+        "It ends by itself. Who waits in line is let in at once.\n\nExamples:\n  weir budgets "
+        "raise "
+        "ticket +5 --until friday --reason \"incident 4711\"\n  weir budgets raise staging +200 "
+        "--instance research --until 2h --reason \"load test\"\n  weir budgets raise ticket --end");
+    asks(*raise, context, [&context, o](AdminClient& client) -> Result<int> {
+        const std::string path = "/budgets/" + segment(o->name) + "/raises";
+        Result<Json> budget = Json{};
+        if (o->end) {
+            budget = client.remove(path);
+        } else {
+            if (o->amount.empty() || o->until.empty() || o->reason.empty()) {
+                return fail(ErrorCode::invalid_parameter,
+                            "A raise has an amount (+5), --until and --reason.");
+            }
+            const Result<UnixTime> until = parse_future(o->until, present());
+            if (!until) return std::unexpected(until.error());
+            Json body{{"amount", o->amount.substr(o->amount.starts_with('+') ? 1 : 0)},
+                      {"until", to_rfc3339(*until)},
+                      {"reason", o->reason}};
+            if (!o->instance.empty()) body["instance"] = o->instance;
+            budget = client.post(path, body);
+        }
+        if (!budget) return std::unexpected(std::move(budget).error());
+        if (context.json) {
+            print_json(context.out, *budget);
+        } else {
+            context.out << printable(terms_line(*budget)) << "\n" << raise_lines(*budget);
+        }
+        return kExitDone;
+    });
+}
+
 }  // namespace
 
 void add_budgets_commands(CLI::App& app, CliContext& context) {
@@ -196,7 +275,8 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
     };
     auto o = std::make_shared<Options>();
     CLI::App* budgets = app.add_subcommand(
-        "budgets", "Show budgets: what is used, held and left of each, now; set and remove them");
+        "budgets",
+        "Show budgets: what is used, held and left of each, now; set, raise and remove them");
     budgets->add_option("name", o->name, "This budget only")->type_name("NAME");
     budgets->add_option("--instance", o->instance, "This value of its `by` only")
         ->type_name("VALUE");
@@ -208,6 +288,7 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
         "the\nfile do.\n\nExamples:\n  weir budgets\n  weir budgets ticket --limit 100");
     add_budget_set(*budgets, context);
     add_budget_remove(*budgets, context);
+    add_budget_raise(*budgets, context);
     asks(*budgets, context, [&context, o](AdminClient& client) -> Result<int> {
         const std::string query =
             query_of({{"instance", o->instance}, {"limit", std::to_string(o->limit)}});

@@ -1,6 +1,7 @@
 #include "app/cli_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fmt/format.h>
 
@@ -53,6 +54,18 @@ Result<UnixTime> parse_when(std::string_view text, UnixTime now, int direction,
     return fail(ErrorCode::invalid_parameter,
                 fmt::format("'{}' is not a time: write 2026-11-24, 2026-11-24T18:00:00Z or {}.",
                             text, example));
+}
+
+// "friday" is over when its night is: today's, if today is one.
+std::optional<UnixTime> end_of_day_named(std::string_view text, UnixTime now) {
+    constexpr std::array<std::string_view, 7> kDays{"thursday", "friday",  "saturday", "sunday",
+                                                    "monday",   "tuesday", "wednesday"};
+    constexpr std::int64_t kDay = 86'400;
+    const auto named = std::ranges::find(kDays, text);
+    if (named == kDays.end()) return std::nullopt;
+    const std::int64_t today = now.seconds() / kDay;  // since a Thursday
+    const std::int64_t ahead = (named - kDays.begin() - today % 7 + 7) % 7;
+    return UnixTime::from_seconds((today + ahead + 1) * kDay);
 }
 
 }  // namespace
@@ -163,7 +176,8 @@ Result<UnixTime> parse_past(std::string_view text, UnixTime now) {
 }
 
 Result<UnixTime> parse_future(std::string_view text, UnixTime now) {
-    return parse_when(text, now, +1, "how long from now: 2h, 30d");
+    if (const auto day = end_of_day_named(text, now)) return *day;
+    return parse_when(text, now, +1, "how long from now: 2h, 30d, friday");
 }
 
 }  // namespace weir::app

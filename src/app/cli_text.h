@@ -53,7 +53,7 @@ std::string micros_text(std::int64_t us);
 
 // "2026-11-24", RFC 3339, or a time ago: "30m", "2h", "7d", "4w". Errors: invalid_parameter.
 Result<UnixTime> parse_past(std::string_view text, UnixTime now);
-// The same with a time ahead.
+// The same with a time ahead, or the end of a weekday: "friday". UTC.
 Result<UnixTime> parse_future(std::string_view text, UnixTime now);
 std::optional<Duration> parse_span(std::string_view text);
 

@@ -50,6 +50,10 @@ TEST(ParseWhen, TakesDatesInstantsAndSpans) {
     EXPECT_EQ(to_rfc3339(parse_past("2h", now).value()), "2026-11-24T10:00:00Z");
     EXPECT_EQ(to_rfc3339(parse_past("7d", now).value()), "2026-11-17T12:00:00Z");
     EXPECT_EQ(to_rfc3339(parse_future("30d", now).value()), "2026-12-24T12:00:00Z");
+    // A Tuesday.
+    EXPECT_EQ(to_rfc3339(parse_future("friday", now).value()), "2026-11-28T00:00:00Z");
+    EXPECT_EQ(to_rfc3339(parse_future("tuesday", now).value()), "2026-11-25T00:00:00Z");
+    EXPECT_EQ(to_rfc3339(parse_future("monday", now).value()), "2026-12-01T00:00:00Z");
     EXPECT_EQ(parse_span("0s"), Duration{0});
     for (const std::string_view wrong : {"", "h", "7", "1.5h", "-2h", "2 h", "999999d", "soon"}) {
         const Result<UnixTime> when = parse_past(wrong, now);

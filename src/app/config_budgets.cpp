@@ -20,7 +20,8 @@ std::vector<std::pair<core::BudgetUnit, Int128>> read_amounts(Reading& r, const 
         }
     }
     constexpr std::int64_t kMost = 1'000'000'000'000'000;
-    for (auto unit : {core::BudgetUnit::tokens, core::BudgetUnit::calls}) {
+    for (auto unit : core::kBudgetUnits) {
+        if (unit == core::BudgetUnit::usd) continue;
         const std::string name{core::budget_unit_name(unit)};
         if (auto count = r.yaml.integer(node, name.c_str(), 0, kMost)) {
             amounts.emplace_back(unit, *count);
@@ -30,7 +31,9 @@ std::vector<std::pair<core::BudgetUnit, Int128>> read_amounts(Reading& r, const 
 }
 
 bool gives_amount(const YAML::Node& node) {
-    return node["usd"].IsDefined() || node["tokens"].IsDefined() || node["calls"].IsDefined();
+    return std::ranges::any_of(core::kBudgetUnits, [&node](core::BudgetUnit unit) {
+        return node[std::string(core::budget_unit_name(unit))].IsDefined();
+    });
 }
 
 void read_budget_window(Reading& r, const YAML::Node& node, core::BudgetSpec& spec) {
@@ -144,7 +147,9 @@ void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
     read_budget_window(r, node, terms);
     std::vector<core::BudgetSpec> specs = by_amount(terms, read_amounts(r, node));
     if (!gives_amount(node)) {
-        r.yaml.complain(node, fmt::format("budget '{}' has no amount: usd, tokens or calls", name));
+        r.yaml.complain(node, fmt::format("budget '{}' has no amount: usd, tokens, calls, "
+                                          "repeats or attempts",
+                                          name));
     }
     if (node["except"].IsDefined() && !terms.by) {
         r.yaml.complain(node["except"], "'except' names values of 'by', which is not given");

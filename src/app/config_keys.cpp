@@ -62,6 +62,12 @@ const std::vector<ConfigKey>& config_keys() {
         {"budgets.*", "usd", "amount", "", "Dollars, exact: 0.05 or 50000."},
         {"budgets.*", "tokens", "amount", "", "Tokens."},
         {"budgets.*", "calls", "amount", "", "Client calls."},
+        {"budgets.*", "repeats", "amount", "",
+         "Client calls that say what one of the last 64 of the same instance said to the same "
+         "model, "
+         "and whose answer its caller got. Counted from when the budget is there."},
+        {"budgets.*", "attempts", "amount", "",
+         "Tries at a provider, those of retries and fallbacks included."},
         {"budgets.*", "except", "value: amounts", "",
          "Values of `by` with amounts of their own: `{ research: { usd: 20000 } }`."},
         {"budgets.*", "window", "hour | day | week | month | quarter | total", "month",
@@ -78,6 +84,8 @@ const std::vector<ConfigKey>& config_keys() {
         {"budgets.*.except.*", "usd", "amount", "", "In place of the budget's."},
         {"budgets.*.except.*", "tokens", "amount", "", "In place of the budget's."},
         {"budgets.*.except.*", "calls", "amount", "", "In place of the budget's."},
+        {"budgets.*.except.*", "repeats", "amount", "", "In place of the budget's."},
+        {"budgets.*.except.*", "attempts", "amount", "", "In place of the budget's."},
 
         {"rate_limits.*", "where", "dimension: value | list", "everything", "What it counts."},
         {"rate_limits.*", "by", "dimension", "", "One instance for each value."},

@@ -177,11 +177,11 @@ budgets:
                                "weir.yaml", some_keys);
     ASSERT_TRUE(config) << config.error().message();
     const core::BudgetSpec& usd = config->budgets.at(0);
-    EXPECT_EQ(core::amount_for(usd, "research"), Money::from_usd(20'000).pico());
-    EXPECT_EQ(core::amount_for(usd, "beta"), Money::from_usd(1).pico());
-    EXPECT_EQ(core::amount_for(usd, "sales"), Money::from_usd(8'000).pico());
-    EXPECT_EQ(core::amount_for(config->budgets.at(1), "research"), 9);
-    EXPECT_EQ(core::amount_for(config->budgets.at(1), "beta"), 2);
+    EXPECT_EQ(core::amount_for(usd, "research", {}), Money::from_usd(20'000).pico());
+    EXPECT_EQ(core::amount_for(usd, "beta", {}), Money::from_usd(1).pico());
+    EXPECT_EQ(core::amount_for(usd, "sales", {}), Money::from_usd(8'000).pico());
+    EXPECT_EQ(core::amount_for(config->budgets.at(1), "research", {}), 9);
+    EXPECT_EQ(core::amount_for(config->budgets.at(1), "beta", {}), 2);
     complaints("budgets: {pot: {usd: 1, except: {a: {usd: 2}}}}\n");
     complaints("budgets: {pot: {by: team, usd: 1, except: {a: {tokens: 2}}}}\n");
     complaints("budgets: {pot: {by: team, usd: 1, except: {a: {}}}}\n");

@@ -8,6 +8,7 @@
 #include "core/budget_judge.h"
 #include "core/budget_match.h"
 #include "core/budget_table.h"
+#include "core/recent_calls.h"
 
 namespace weir::core {
 namespace {
@@ -83,6 +84,7 @@ struct Budgets::Impl {
     // Calls that wait, by the cell they wait for: tickets, the next first. Never an empty one.
     std::unordered_map<std::uint32_t, std::vector<std::uint64_t>> lines;
     std::unordered_map<std::uint64_t, std::uint32_t> waiting;  // ticket → cell
+    std::unordered_map<std::uint32_t, RecentCalls> recent;     // of cells that count repeats
     // The second book of holds, kept apart from the cells: Σ of all units.
     Int128 held_total = 0;
     std::uint64_t holds_open = 0;
@@ -100,10 +102,11 @@ struct Budgets::Impl {
     bool may_drop(std::uint32_t slot, bool pressed) const;
     void sweep(std::uint32_t cells, bool pressed);
     bool make_room(std::uint32_t cells);
-    BudgetCell* take_back(const HoldPart& part);
+    bool is_repeat(std::uint32_t slot, std::uint64_t fingerprint) const;
+    BudgetCell* take_back(const HoldPart& part, bool delivered);
     BudgetCell* cell_of(std::uint64_t budget_id, std::string_view instance, WindowSpan window);
     InstanceFigures figures_of(const Budget& budget, std::string instance, WindowSpan window,
-                               std::uint32_t slot) const;
+                               std::uint32_t slot, UnixTime now) const;
 };
 
 void Budgets::Impl::define(std::vector<BudgetSpec> next) {
@@ -181,7 +184,7 @@ void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
     part.held = asked(budget.spec.unit, request);
     // A negative bound would raise the headroom (ledger.md §0.3).
     WEIR_CHECK(part.held >= 0);
-    part.amount = amount_for(budget.spec, part.instance);
+    part.amount = amount_for(budget.spec, part.instance, request.now);
     part.blocks = blocks(budget.spec, request.environment_is_lenient);
     const std::uint64_t hash =
         BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
@@ -191,6 +194,11 @@ void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
     part.live.clamp = budget.spec.clamp;
     part.live.behind = slot != kNone && is_behind(slot, request.ticket);
     part.live.slot = part.live.generation = 0;
+    part.live.fingerprint = 0;
+    if (part.unit == BudgetUnit::repeats) {
+        part.live.fingerprint = request.fingerprint;
+        part.held = request.first_attempt && is_repeat(slot, request.fingerprint) ? 1 : 0;
+    }
     Place& place = places.emplace_back();
     place.budget = index;
     place.slot = slot;
@@ -216,6 +224,7 @@ void Budgets::Impl::commit(Verdict& verdict) {
         part.live.generation = cell.generation;
         cell.held += part.held;
         ++cell.open_holds;
+        if (part.live.fingerprint != 0) recent[part.live.slot].begin(part.live.fingerprint);
         held_total += part.held;
         ++holds_open;
     }
@@ -260,7 +269,9 @@ bool Budgets::Impl::may_drop(std::uint32_t slot, bool pressed) const {
 void Budgets::Impl::sweep(std::uint32_t cells, bool pressed) {
     for (std::uint32_t i = 0; i < std::min(cells, table.slots()); ++i) {
         sweep_hand = sweep_hand + 1 < table.slots() ? sweep_hand + 1 : 0;
-        if (may_drop(sweep_hand, pressed)) table.erase(sweep_hand);
+        if (!may_drop(sweep_hand, pressed)) continue;
+        recent.erase(sweep_hand);
+        table.erase(sweep_hand);
     }
 }
 
@@ -271,7 +282,13 @@ bool Budgets::Impl::make_room(std::uint32_t cells) {
     return table.has_room(cells);
 }
 
-BudgetCell* Budgets::Impl::take_back(const HoldPart& part) {
+bool Budgets::Impl::is_repeat(std::uint32_t slot, std::uint64_t fingerprint) const {
+    if (slot == kNone || fingerprint == 0) return false;
+    const auto calls = recent.find(slot);
+    return calls != recent.end() && calls->second.has(fingerprint);
+}
+
+BudgetCell* Budgets::Impl::take_back(const HoldPart& part, bool delivered) {
     const std::uint32_t slot = table.find_slot(part.live.slot, part.live.generation);
     if (slot == kNone) return nullptr;
     BudgetCell& cell = table.at(slot);
@@ -280,6 +297,7 @@ BudgetCell* Budgets::Impl::take_back(const HoldPart& part) {
     --cell.open_holds;
     held_total -= part.held;
     --holds_open;
+    if (part.live.fingerprint != 0) recent[slot].end(part.live.fingerprint, delivered);
     return &cell;
 }
 
@@ -300,12 +318,13 @@ BudgetCell* Budgets::Impl::cell_of(std::uint64_t budget_id, std::string_view ins
 }
 
 InstanceFigures Budgets::Impl::figures_of(const Budget& budget, std::string instance,
-                                          WindowSpan window, std::uint32_t slot) const {
+                                          WindowSpan window, std::uint32_t slot,
+                                          UnixTime now) const {
     InstanceFigures out{.budget_id = budget.spec.id,
                         .instance = std::move(instance),
                         .window = window,
                         .amount = 0};
-    out.amount = amount_for(budget.spec, out.instance);
+    out.amount = amount_for(budget.spec, out.instance, now);
     if (slot != kNone) {
         const BudgetCell& cell = table.at(slot);
         out.settled = cell.settled;
@@ -372,7 +391,7 @@ OutputLengths& Budgets::lengths() { return impl_->lengths; }
 void Budgets::settle(const std::vector<HoldPart>& parts, const SettleAmounts& charge) {
     for (const HoldPart& part : parts) {
         const Int128 spent = std::max<Int128>(charged(part, charge), 0);
-        BudgetCell* cell = impl_->take_back(part);
+        BudgetCell* cell = impl_->take_back(part, charge.delivered);
         if (cell == nullptr) cell = impl_->cell_of(part.budget_id, part.instance, part.window);
         if (cell == nullptr) continue;
         cell->settled += spent;
@@ -381,7 +400,7 @@ void Budgets::settle(const std::vector<HoldPart>& parts, const SettleAmounts& ch
 }
 
 void Budgets::release(const std::vector<HoldPart>& parts) {
-    for (const HoldPart& part : parts) impl_->take_back(part);
+    for (const HoldPart& part : parts) impl_->take_back(part, false);
 }
 
 void Budgets::correct(std::uint64_t budget_id, std::string_view instance, WindowSpan window,
@@ -401,14 +420,14 @@ std::vector<InstanceFigures> Budgets::figures(UnixTime now) const {
         const Budget& budget = *owner->second;
         if (!impl.by_id.contains(budget.spec.id)) continue;
         if (cell.open_holds == 0 && cell.window != window_of(budget, now)) continue;
-        out.push_back(impl.figures_of(budget, cell.instance, cell.window, slot));
+        out.push_back(impl.figures_of(budget, cell.instance, cell.window, slot, now));
     }
     for (const Budget& budget : impl.budgets) {
         const WindowSpan window = window_of(budget, now);
         const std::uint64_t hash = impl.table.hash(budget.owner, window.start, {});
         if (budget.spec.by || impl.table.find(hash, budget.owner, window.start, {}) != kNone)
             continue;
-        out.push_back(impl.figures_of(budget, {}, window, kNone));
+        out.push_back(impl.figures_of(budget, {}, window, kNone, now));
     }
     std::ranges::sort(out, {}, [](const InstanceFigures& f) {
         return std::tuple<std::uint64_t, std::string_view, std::int64_t>{f.budget_id, f.instance,
@@ -429,7 +448,7 @@ std::vector<InstanceFigures> Budgets::figures_for(const Attribution& attribution
         const WindowSpan window = window_of(budget, now);
         const std::uint64_t hash = impl.table.hash(budget.owner, window.start, instance);
         const std::uint32_t slot = impl.table.find(hash, budget.owner, window.start, instance);
-        out.push_back(impl.figures_of(budget, std::move(instance), window, slot));
+        out.push_back(impl.figures_of(budget, std::move(instance), window, slot, now));
     }
     std::ranges::sort(out, [](const InstanceFigures& a, const InstanceFigures& b) {
         const Tightness left = tightness(a.amount - a.settled - a.held, a.amount);

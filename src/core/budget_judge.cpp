@@ -59,7 +59,7 @@ VerdictKind judge(const HoldPart& part, const ReserveRequest& request, Shortenin
     if (want == 0) return VerdictKind::admitted;
     if (want <= free) return part.live.behind ? VerdictKind::busy : VerdictKind::admitted;
     if (want <= unspent) return VerdictKind::busy;
-    if (!shortening.is_possible()) {
+    if (!shortening.is_possible() || counts_events(part.unit)) {
         return want > part.amount ? VerdictKind::too_large : VerdictKind::exhausted;
     }
     // Money is really going, not merely held.
@@ -93,6 +93,10 @@ Int128 asked(BudgetUnit unit, const ReserveRequest& request) {
             return request.token_bound;
         case BudgetUnit::calls:
             return request.first_attempt ? 1 : 0;
+        case BudgetUnit::repeats:
+            return 0;
+        case BudgetUnit::attempts:
+            return 1;
     }
     return 0;
 }
@@ -104,23 +108,21 @@ Int128 asked(BudgetUnit unit, const ReserveRequest& request, std::int64_t output
             return (room.usd_fixed + round_up(femto_cost(output, room.usd_rate))).pico();
         case BudgetUnit::tokens:
             return request.token_bound - Int128{room.asked - output} * room.answers;
-        case BudgetUnit::calls:
-            break;
+        default:
+            return asked(unit, request);
     }
-    return asked(unit, request);
 }
 
-// What of the part is spent in the end. A call counts once it was dispatched, whatever it cost.
+// What of the part is spent in the end. An event counts once it was dispatched, whatever it cost.
 Int128 charged(const HoldPart& part, const SettleAmounts& charge) {
     switch (part.unit) {
         case BudgetUnit::usd:
             return charge.usd.pico();
         case BudgetUnit::tokens:
             return charge.tokens;
-        case BudgetUnit::calls:
+        default:
             return part.held;
     }
-    return 0;
 }
 
 Tightness tightness(Int128 left, Int128 amount) {
@@ -181,7 +183,7 @@ void decide(Verdict& verdict, const ReserveRequest& request, const OutputLengths
         // What does not fit beside what others hold may fit with less output.
         const Int128 unspent = part.amount - part.settled;
         if (output < whole && part.live.kind == VerdictKind::busy && !part.live.behind &&
-            part.held <= unspent &&
+            !counts_events(part.unit) && part.held <= unspent &&
             asked(part.unit, request, output) <= unspent - part.others_held) {
             part.live.kind = VerdictKind::admitted;
         }
@@ -190,16 +192,23 @@ void decide(Verdict& verdict, const ReserveRequest& request, const OutputLengths
     }
     if (verdict.kind == VerdictKind::admitted && output < whole) {
         verdict.clamped_to = output;
-        for (HoldPart& part : verdict.parts) part.held = asked(part.unit, request, output);
+        for (HoldPart& part : verdict.parts) {
+            if (!counts_events(part.unit)) part.held = asked(part.unit, request, output);
+        }
     }
     verdict.telling = choose_part(verdict, [](const HoldPart&) { return true; });
 }
 
-Int128 amount_for(const BudgetSpec& spec, std::string_view instance) {
-    if (spec.except.empty()) return spec.amount;
+Int128 amount_for(const BudgetSpec& spec, std::string_view instance, UnixTime now) {
+    Int128 amount = spec.amount;
     const auto own =
         std::ranges::lower_bound(spec.except, instance, {}, &std::pair<std::string, Int128>::first);
-    return own != spec.except.end() && own->first == instance ? own->second : spec.amount;
+    if (own != spec.except.end() && own->first == instance) amount = own->second;
+    for (const BudgetRaise& raise : spec.raises) {
+        const bool is_its = raise.instance.empty() || raise.instance == instance;
+        if (is_its && now < raise.until) amount += raise.by;
+    }
+    return amount;
 }
 
 std::string_view clamp_name(Clamp c) {
@@ -224,6 +233,10 @@ std::string_view budget_unit_name(BudgetUnit u) {
             return "tokens";
         case BudgetUnit::calls:
             return "calls";
+        case BudgetUnit::repeats:
+            return "repeats";
+        case BudgetUnit::attempts:
+            return "attempts";
     }
     return "usd";
 }

@@ -10,7 +10,8 @@ namespace weir::core {
 
 // Does reaching the amount hold this call back?
 bool blocks(const BudgetSpec& spec, bool environment_is_lenient);
-// What the call asks of a budget of that unit; and with so much output an answer.
+// What the call asks of a budget of that unit; and with so much output an answer. Whether it
+// repeats another is for who knows the others.
 Int128 asked(BudgetUnit unit, const ReserveRequest& request);
 Int128 asked(BudgetUnit unit, const ReserveRequest& request, std::int64_t output);
 // What of the part is spent in the end.

@@ -2,6 +2,7 @@
 // and what happens when it is reached (product.md §1, §2). Values only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,7 +16,13 @@
 
 namespace weir::core {
 
-enum class BudgetUnit : std::uint8_t { usd, tokens, calls };
+// `calls`: of clients, admitted. `repeats`: those of them that were among the last 64 of the same
+// instance already. `attempts`: tries at a provider, those of fallbacks and retries included.
+enum class BudgetUnit : std::uint8_t { usd, tokens, calls, repeats, attempts };
+inline constexpr std::array kBudgetUnits{BudgetUnit::usd, BudgetUnit::tokens, BudgetUnit::calls,
+                                         BudgetUnit::repeats, BudgetUnit::attempts};
+// Of what happens, rather than of what it consumes: known when it is admitted.
+constexpr bool counts_events(BudgetUnit u) { return u >= BudgetUnit::calls; }
 enum class WindowKind : std::uint8_t { hour, day, week, month, quarter, total };
 // What the amount does when it is reached. `by_environment`: blocks unless the call's environment
 // is lenient *by a trusted source* (product.md §3.1).
@@ -34,6 +41,17 @@ struct BudgetCondition {
     std::vector<std::string> any_of;
 };
 
+// More for a while, on top of the amount.
+struct BudgetRaise {
+    std::int64_t id = 0;        // of the store
+    std::string instance = {};  // of this one alone; empty: of each
+    Int128 by = 0;
+    UnixTime until = {};
+    std::string reason = {};
+    std::string actor = {};
+    bool operator==(const BudgetRaise&) const = default;
+};
+
 struct BudgetSpec {
     std::uint64_t id =
         0;  // immutable; minted by the store; same name re-created adopts its balance
@@ -41,7 +59,7 @@ struct BudgetSpec {
     std::vector<BudgetCondition> where = {};
     std::optional<Dimension> by = {};  // one instance for each value; missing value = "(none)"
     BudgetUnit unit = BudgetUnit::usd;
-    Int128 amount = 0;  // pico-USD, tokens or calls
+    Int128 amount = 0;  // pico-USD, or a count
     // Instances with an amount of their own, by name, sorted. Of a budget with `by`.
     std::vector<std::pair<std::string, Int128>> except = {};
     WindowKind window = WindowKind::month;
@@ -49,10 +67,12 @@ struct BudgetSpec {
     Blocking blocking = Blocking::by_environment;
     Clamp clamp = Clamp::tail;
     bool observe = false;  // decided and recorded, not applied
+    std::vector<BudgetRaise> raises = {};
     std::uint64_t version = 0;
 };
 
-Int128 amount_for(const BudgetSpec& spec, std::string_view instance);
+// With what raises add at that instant.
+Int128 amount_for(const BudgetSpec& spec, std::string_view instance, UnixTime now);
 
 // [start, end) in seconds UTC; total = [0, INT64_MAX).
 struct WindowSpan {

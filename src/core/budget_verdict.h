@@ -35,6 +35,7 @@ struct HoldPart {
     struct Live {
         std::uint32_t slot = 0;  // of the table
         std::uint32_t generation = 0;
+        std::uint64_t fingerprint = 0;  // of the call, where repeats are counted
         Clamp clamp = Clamp::tail;
         bool behind = false;                       // others wait in line for this budget
         VerdictKind kind = VerdictKind::admitted;  // this budget's own word
@@ -60,6 +61,7 @@ struct ReserveRequest {
     const OutputRoom* room = nullptr;  // nullptr: the call needs all it asks for
     std::uint64_t ticket = 0;          // of a call that waits in line; 0: it never did
     bool first_attempt = true;         // `calls` counts once for each client call
+    std::uint64_t fingerprint = 0;     // the same of two calls that say the same; 0: unknown
     UnixTime now = {};                 // max(wall, last journal time), decided by the caller
 };
 
@@ -81,6 +83,7 @@ std::optional<std::size_t> telling_part(const Verdict& verdict,
 struct SettleAmounts {
     Money usd;  // `charge`: upper end of what is known (ledger.md L3)
     std::int64_t tokens = 0;
+    bool delivered = true;  // the caller got an answer, or left before it
 };
 
 }  // namespace weir::core

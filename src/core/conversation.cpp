@@ -91,6 +91,12 @@ std::vector<ConversationHash> conversation_chain(std::string_view body, const Ca
     return chain;
 }
 
+std::uint64_t fingerprint_of(ConversationHash conversation, std::string_view model) {
+    const std::uint64_t hash =
+        XXH3_64bits_withSeed(model.data(), model.size(), conversation.low) ^ conversation.high;
+    return hash == 0 ? 1 : hash;
+}
+
 void CountedInputs::Free::operator()(Entry* p) const { std::free(p); }
 
 CountedInputs::CountedInputs(std::size_t entries_max)

@@ -27,6 +27,9 @@ struct ConversationHash {
 std::vector<ConversationHash> conversation_chain(std::string_view body, const CallShape& shape,
                                                  std::string_view team, std::uint64_t seed);
 
+// Of a whole call: the same for two that say the same to the same model. Never 0.
+std::uint64_t fingerprint_of(ConversationHash conversation, std::string_view model);
+
 // The most tokens that an input can have, by what is known of it.
 struct KnownInput {
     std::int64_t counted = 0;     // tokens, at the provider's own figure

@@ -74,6 +74,13 @@ TEST(ConversationChain, SilentSpansThatShareACommaAreTakenOutOnce) {
     EXPECT_EQ(conversation_chain(m.body, m.shape, "support", 1).back(), chain("{,[hello]}").back());
 }
 
+TEST(Fingerprint, IsOfWhatIsSaidAndToWhichModel) {
+    const auto hello = chain("{[hello]}").back();
+    EXPECT_EQ(fingerprint_of(hello, "m"), fingerprint_of(chain("{[hello<,mark>]}").back(), "m"));
+    EXPECT_NE(fingerprint_of(hello, "m"), fingerprint_of(hello, "n"));
+    EXPECT_NE(fingerprint_of(hello, "m"), fingerprint_of(chain("{[hullo]}").back(), "m"));
+}
+
 TEST(CountedInputs, FindTheLongestBeginningThatIsKnown) {
     CountedInputs counted;
     const auto chain_of_four = chain("{[a],[b],[c],[d]}");

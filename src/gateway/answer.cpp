@@ -201,7 +201,9 @@ std::optional<provider::RefusalFigures> refusal_figures(const core::Verdict& ver
     figures.held = quantity_text(part.unit, part.others_held);
     figures.amount = quantity_text(part.unit, part.amount);
     figures.resets_at = resets_text(part.window);
-    figures.what_to_do = figures.resets_at.empty()
+    figures.what_to_do = part.unit == core::BudgetUnit::repeats
+                             ? "This very call was made before: ask something else, or stop."
+                         : figures.resets_at.empty()
                              ? "Ask the budget's owner to raise it."
                              : "Wait until it resets, or ask the budget's owner to raise it.";
     return figures;

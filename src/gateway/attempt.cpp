@@ -298,6 +298,7 @@ Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCal
         .room = room ? &*room : nullptr,
         .ticket = ticket,
         .first_attempt = input.counts_call,
+        .fingerprint = call.fingerprint,
         .now = draft.head.admitted_at};
     return Hold::admit(road, std::move(draft), bound, request, call.policy->prices, notes.decision,
                        notes.rates);

@@ -66,7 +66,7 @@ bool is_worth_counting(Road& road, const PreparedCall& call, const core::Target&
     if (auto room = output_room(call, target, *hopeful)) hopeful->clamp(room->least);
     return std::ranges::all_of(decision.parts, [&hopeful](const core::HoldPart& part) {
         const Int128 left = part.amount - part.settled;
-        if (!part.refused || part.unit == core::BudgetUnit::calls) return !part.refused;
+        if (!part.refused || core::counts_events(part.unit)) return !part.refused;
         return part.unit == core::BudgetUnit::usd ? hopeful->quote.bound.pico() <= left
                                                   : hopeful->quote.token_bound <= left;
     });

@@ -193,7 +193,8 @@ Settlement Hold::end(ledger::EndState state, core::Usage usage, ledger::Outcome 
     }
 
     Settlement settlement{end.cost, end.charge, end.bill.unpriced};
-    core::SettleAmounts amounts{end.charge, end.charge_tokens};
+    const bool delivered = !end.outcome.has_error || end.outcome.client_gone;
+    core::SettleAmounts amounts{end.charge, end.charge_tokens, delivered};
     auto written = road.journal.append(record);
     // What no mark stands for is released by any recovery, with its end or without.
     bool must_last = marked_ && road.durability == Durability::sync;

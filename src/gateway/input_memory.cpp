@@ -5,8 +5,6 @@
 namespace weir::gateway {
 namespace {
 
-// Below it, the bytes are bound enough.
-constexpr std::size_t kBytesThatMatter = 2'048;
 constexpr Duration kAskAgainAfter = std::chrono::seconds{60};
 
 // Servers that nobody pays differ in whether what they had cached counts.
@@ -24,14 +22,13 @@ std::uint64_t identity(const core::Target& target) {
 std::vector<core::ConversationHash> InputMemory::chain(std::string_view body,
                                                        const core::CallShape& shape,
                                                        std::string_view team) const {
-    if (body.size() < kBytesThatMatter) return {};
     return core::conversation_chain(body, shape, team, seed_);
 }
 
 std::optional<core::KnownInput> InputMemory::recall(
     const std::vector<core::ConversationHash>& chain, const core::CallShape& shape,
     const core::Target& target, MonoTime now) {
-    if (chain.empty() || !tells_whole_inputs(target)) return std::nullopt;
+    if (!tells_whole_inputs(target)) return std::nullopt;
     std::lock_guard lock(mutex_);
     auto found = counted_.find(chain, identity(target), now);
     return found ? std::optional{core::known_input(shape, *found)} : std::nullopt;

@@ -20,7 +20,10 @@ class InputMemory {
     // `seed` keys the hashes: random in service, fixed in tests.
     explicit InputMemory(std::uint64_t seed) : seed_(seed) {}
 
-    // The hashes of the call's input, turn by turn; empty where it is too small to matter.
+    // Below it, the bytes are bound enough, and nothing is remembered.
+    static constexpr std::size_t kBytesThatMatter = 2'048;
+
+    // The hashes of the call's input, turn by turn.
     std::vector<core::ConversationHash> chain(std::string_view body, const core::CallShape& shape,
                                               std::string_view team) const;
     std::optional<core::KnownInput> recall(const std::vector<core::ConversationHash>& chain,

@@ -134,7 +134,8 @@ void recall_input(Road& road, PreparedCall& call) {
     if (call.endpoint.fate == provider::Fate::governed && !call.policy->budgets.empty()) {
         auto chain =
             road.inputs.chain(call.body, call.shape, call.attribution.of(core::Dimension::team));
-        if (!chain.empty()) {
+        call.fingerprint = core::fingerprint_of(chain.back(), call.shape.model);
+        if (call.body.size() >= InputMemory::kBytesThatMatter) {
             call.conversation = chain.back();
             call.known = road.inputs.recall(chain, call.shape, call.plan.targets.front(),
                                             road.clock.mono_now());

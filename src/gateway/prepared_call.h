@@ -46,6 +46,7 @@ struct PreparedCall {
     // has at the plan's first target, where a part of it was counted before.
     std::optional<core::ConversationHash> conversation;
     std::optional<core::KnownInput> known;
+    std::uint64_t fingerprint = 0;  // where budgets might ask whether it was made before
 };
 
 // accept → identify → describe → attribute → route. On error the call holds what was known so far.

@@ -22,10 +22,9 @@ Int128 part_of(EndState state, Money charge, std::int64_t tokens, const core::Ho
             return charge.pico();
         case core::BudgetUnit::tokens:
             return tokens;
-        case core::BudgetUnit::calls:
+        default:
             return part.held;
     }
-    return 0;
 }
 
 }  // namespace
@@ -40,10 +39,9 @@ Int128 corrected_part(const CorrectionRecord& correction, const core::HoldPart& 
             return correction.charge_delta.pico();
         case core::BudgetUnit::tokens:
             return correction.token_delta;
-        case core::BudgetUnit::calls:
+        default:
             return 0;
     }
-    return 0;
 }
 
 Balance& Fold::balance_of(const core::HoldPart& part) {

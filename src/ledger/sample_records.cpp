@@ -149,7 +149,7 @@ std::vector<core::HoldPart> any_parts(SeededRng& rng) {
         p = {any_u64(rng),
              any_text(rng),
              {any_i64(rng), any_i64(rng)},
-             any_of(rng, core::BudgetUnit::calls),
+             any_of(rng, core::BudgetUnit::attempts),
              any_i128(rng),
              any_i128(rng),
              any_i128(rng),

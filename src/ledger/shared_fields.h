@@ -137,7 +137,7 @@ void parts_fields(Io& io, T& parts) {
         io.text(p.instance);
         io.integer(p.window.start);
         io.integer(p.window.end);
-        io.enumerated(p.unit, core::BudgetUnit::calls);
+        io.enumerated(p.unit, core::BudgetUnit::attempts);
         io.integer128(p.held);
         io.integer128(p.amount);
         io.integer128(p.settled);

@@ -54,7 +54,8 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
     spec.id = static_cast<std::uint64_t>(row.integer(0));
     spec.name = row.string(1);
     auto where = parse_conditions(row.text(2));
-    const auto unit = named<core::BudgetUnit, 3>(row.text(4), core::budget_unit_name);
+    const auto unit =
+        named<core::BudgetUnit, core::kBudgetUnits.size()>(row.text(4), core::budget_unit_name);
     const auto window = named<core::WindowKind, 6>(row.text(6), core::window_name);
     const auto clamp = named<core::Clamp, 4>(row.text(10), core::clamp_name);
     const auto blocking = named<core::Blocking, 3>(
@@ -139,7 +140,40 @@ std::string budget_json(const core::BudgetSpec& spec) {
     return out;
 }
 
-Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
+std::string raise_json(const core::BudgetRaise& raise) {
+    std::string out;
+    append_object(out, {{"by", to_string(raise.by)},
+                        {"instance", raise.instance},
+                        {"until", to_rfc3339(raise.until)},
+                        {"reason", raise.reason}});
+    return out;
+}
+
+namespace {
+
+Result<> read_raises(Database& database, std::vector<core::BudgetSpec>& specs) {
+    Result<Statement> rows = database.prepare(
+        "SELECT budget,id,instance,amount,until,reason,actor FROM budget_raises ORDER BY id");
+    if (!rows) return std::unexpected(std::move(rows).error());
+    for (;;) {
+        Result<bool> row = rows->step();
+        if (!row) return std::unexpected(std::move(row).error());
+        if (!*row) return {};
+        const auto id = static_cast<std::uint64_t>(rows->integer(0));
+        const auto spec = std::ranges::find(specs, id, &core::BudgetSpec::id);
+        if (spec == specs.end()) continue;  // of one that is removed, and may come back
+        const auto by = parse_int128(rows->text(3));
+        if (!by) return fail(ErrorCode::corrupt, "a raise in the database is not readable");
+        spec->raises.push_back({.id = rows->integer(1),
+                                .instance = rows->string(2),
+                                .by = *by,
+                                .until = {rows->integer(4)},
+                                .reason = rows->string(5),
+                                .actor = rows->string(6)});
+    }
+}
+
+Result<std::vector<core::BudgetSpec>> read_definitions(Database& database) {
     Result<Statement> rows = database.prepare(
         "SELECT id,name,conditions,by_dimension,unit,amount,window,alert_percent,blocking,observe,"
         "clamp,version,except_amounts FROM budgets WHERE removed_at IS NULL ORDER BY name");
@@ -153,6 +187,17 @@ Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
         if (!spec) return std::unexpected(std::move(spec).error());
         out.push_back(std::move(*spec));
     }
+}
+
+}  // namespace
+
+Result<std::vector<core::BudgetSpec>> read_budgets(Database& database) {
+    Result<std::vector<core::BudgetSpec>> specs = read_definitions(database);
+    if (!specs) return specs;
+    if (Result<> raised = read_raises(database, *specs); !raised) {
+        return std::unexpected(std::move(raised).error());
+    }
+    return specs;
 }
 
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,

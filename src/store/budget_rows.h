@@ -20,6 +20,9 @@ std::uint64_t budget_id_of(const core::BudgetSpec& spec);
 // All of it, for the audit log and for people.
 std::string budget_json(const core::BudgetSpec& spec);
 
+std::string raise_json(const core::BudgetRaise& raise);
+
+// With their raises.
 Result<std::vector<core::BudgetSpec>> read_budgets(Database& database);
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
                       UnixTime at);

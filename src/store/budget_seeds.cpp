@@ -68,6 +68,10 @@ Int128 amount_of_ended(const Statement& row, core::BudgetUnit unit) {
             return (released ? 0 : row.integer(kChargeTokens)) + row.integer(kCorrectedTokens);
         case core::BudgetUnit::calls:
             return released ? 0 : row.integer(kCountsCall);
+        case core::BudgetUnit::repeats:
+            return 0;  // no entry says what its call was
+        case core::BudgetUnit::attempts:
+            return released ? 0 : 1;
     }
     return 0;
 }
@@ -88,6 +92,10 @@ Result<Int128> amount_of_open(const Statement& row, const core::BudgetSpec& spec
         }
         case core::BudgetUnit::calls:
             return row.integer(kCountsCall);
+        case core::BudgetUnit::repeats:
+            return 0;
+        case core::BudgetUnit::attempts:
+            return 1;
     }
     return 0;
 }

@@ -107,6 +107,11 @@ class Directory {
     // The budgets of the configuration, whole: others of that origin are removed. Flush first, too.
     Result<> apply_config_budgets(const std::vector<core::BudgetSpec>& specs, const Change& change);
     Result<std::vector<core::BudgetSpec>> budgets();
+    // More of a budget until an instant, whoever set it; it ends by itself, or with `end_raises`.
+    // Both return the budget as it is then. Errors: not_found, conflict beyond 100 at once.
+    Result<core::BudgetSpec> raise_budget(std::string_view name, core::BudgetRaise raise,
+                                          const Change& change);
+    Result<core::BudgetSpec> end_raises(std::string_view name, const Change& change);
 
     // Ends what `where` says until `resume`; at most 100 at once. Errors: conflict beyond.
     Result<core::StopRule> stop(std::vector<core::BudgetCondition> where, std::string reason,
@@ -137,6 +142,8 @@ class Directory {
     Result<core::BudgetSpec> put_budget_row(core::BudgetSpec spec, std::string_view origin,
                                             const Change& change);
     Result<> remove_budget_row(std::string_view name, const Change& change);
+    Result<core::BudgetSpec> change_raises(
+        std::string_view name, const std::function<Result<>(const core::BudgetSpec&)>& body);
     Result<> write_audit(const Change& change, std::string_view action, std::string_view subject,
                          const std::string& before, const std::string& after);
 

@@ -59,6 +59,7 @@ Result<core::BudgetSpec> Directory::put_budget_row(core::BudgetSpec spec, std::s
     const bool existed = old != all->end();
     if (existed && same_terms(*old, spec)) return *old;
     spec.version = existed ? old->version + 1 : 1;
+    if (existed && old->id == spec.id) spec.raises = old->raises;
     Result<> done;
     if (existed && old->id != spec.id) done = remove_budget_row(spec.name, change);
     if (done) done = write_budget(database_, spec, origin, change.at);

@@ -202,6 +202,34 @@ TEST(Directory, BudgetKeepsItsIdWhenItsTermsChangeOrItIsMadeAgain) {
     EXPECT_EQ(office.directory->budgets().value()[0].window, core::WindowKind::day);
 }
 
+TEST(Directory, ARaiseOutlivesAChangeOfItsBudgetAndIsTidiedWhenItIsOver) {
+    Office office;
+    ASSERT_TRUE(office.directory->put_budget(monthly("staging", 500), "api", office.change));
+    const UnixTime until = office.change.at + std::chrono::hours{1};
+    auto raise = [&](Int128 by) {
+        return office.directory->raise_budget(
+            "staging", {.by = by, .until = until, .reason = "load test"}, office.change);
+    };
+    ASSERT_TRUE(raise(7));
+    EXPECT_EQ(office.directory->put_budget(monthly("staging", 800), "api", office.change)
+                  .value()
+                  .raises.size(),
+              1u);
+    const core::BudgetSpec kept = office.directory->budgets().value().at(0);
+    ASSERT_EQ(kept.raises.size(), 1u);
+    EXPECT_EQ(kept.raises[0].by, 7);
+    EXPECT_EQ(kept.raises[0].until, until);
+    EXPECT_EQ(kept.raises[0].reason, "load test");
+    EXPECT_EQ(kept.raises[0].actor, office.change.actor);
+    for (int i = 1; i < 100; ++i) ASSERT_TRUE(raise(1));
+    EXPECT_EQ(raise(1).error().code(), ErrorCode::conflict);
+    office.change.at = until;
+    const auto next = office.directory->raise_budget(
+        "staging", {.by = 1, .until = until + Duration{1}, .reason = "more"}, office.change);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->raises.size(), 1u) << "those that are over are gone";
+}
+
 TEST(Directory, BudgetOfTheConfigurationGoesWithItAndOneOfTheApiStays) {
     Office office;
     ASSERT_TRUE(office.directory->put_budget(monthly("mine", 5), "api", office.change));

@@ -131,8 +131,7 @@ std::optional<std::string> bytes_of_hex(std::string_view hex) {
 }
 
 std::optional<core::BudgetUnit> unit_named(std::string_view name) {
-    for (const auto unit :
-         {core::BudgetUnit::usd, core::BudgetUnit::tokens, core::BudgetUnit::calls}) {
+    for (const auto unit : core::kBudgetUnits) {
         if (core::budget_unit_name(unit) == name) return unit;
     }
     return std::nullopt;

@@ -171,6 +171,11 @@ CREATE TABLE budgets (
     observe INTEGER NOT NULL, clamp TEXT NOT NULL, version INTEGER NOT NULL, origin TEXT NOT NULL,
     created_at INTEGER NOT NULL, removed_at INTEGER
 );
+-- More of a budget for a while; those that are over go with the next one.
+CREATE TABLE budget_raises (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, budget INTEGER NOT NULL, instance BLOB NOT NULL,
+    amount TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL
+);
 CREATE UNIQUE INDEX budgets_name ON budgets (name) WHERE removed_at IS NULL;
 
 -- What operators have stopped, until it is resumed. Ids are never used again.

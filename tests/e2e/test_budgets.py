@@ -267,6 +267,69 @@ def test_calls_budget_counts_client_calls(start_weir, upstream):
     assert len(upstream.requests) == 3
 
 
+def test_a_spiral_of_the_same_call_stops_whatever_the_harness_does(start_weir, upstream):
+    """`repeats`: of calls that were made before; an SDK that tries again after an error makes none."""
+    weir = start_weir(config_for(upstream.url, budgets={
+        "again": {"by": "trajectory", "repeats": 2, "window": "total"}}))
+
+    def ask(text, **more):
+        body = {**CHAT, "messages": [{"role": "user", "content": text}], **more}
+        return weir.post("/v1/chat/completions", body, [("x-weir-trajectory", "t-1")])
+
+    upstream.then(Reply.json({"error": {"message": "no"}}, 500))
+    assert ask("hello").status == 500
+    # What changes how the answer comes changes nothing of what was asked.
+    assert [ask("hello", user=f"u{i}").status for i in range(3)] == [200] * 3
+    refused = ask("hello", max_tokens=50)
+    assert refused.status == 402
+    error = refused.json()["error"]
+    assert error["weir"]["unit"] == "repeats" and error["weir"]["used"] == "2"
+    assert "made before" in error["weir"]["what_to_do"] and "made before" in error["message"]
+    assert ask("another").status == 200
+    instance, = weir.budget("again")["instances"]
+    assert instance["used"] == "2"
+
+
+def test_attempts_are_tries_at_a_provider(start_weir, upstream):
+    weir = start_weir(config_for(upstream.url, budgets={
+        "tries": {"by": "key", "attempts": 3, "calls": 10, "window": "day"}}))
+    statuses = [weir.post("/v1/chat/completions", CHAT).status for _ in range(4)]
+    assert statuses == [200, 200, 200, 402]
+    assert weir.budget("tries")["instances"][0]["used"] == "3"
+    assert weir.budget("tries.attempts")["instances"][0]["used"] == "3"
+
+
+def test_a_raise_lets_calls_in_until_it_ends(start_weir, upstream):
+    """`weir budgets raise`: of the file's budgets too, for a while, audited."""
+    weir = start_weir(config_for(upstream.url, budgets={
+        "few": {"by": "trajectory", "calls": 1, "window": "total"}}))
+    data = ("--data", weir.data)
+
+    def ask(trajectory="t-1"):
+        return weir.post("/v1/chat/completions", CHAT, [("x-weir-trajectory", trajectory)]).status
+
+    assert [ask(), ask()] == [200, 402]
+    said = weir.cli("budgets", "raise", "few", "+1", "--until", "2h", "--reason", "incident 4711",
+                    "--instance", "default/t-1", *data).stdout
+    first, second = said.splitlines()
+    assert first.startswith("few: 1 calls a total for each trajectory")
+    assert second.startswith("    +1 for default/t-1 until 20") and second.endswith(": incident 4711")
+    assert [ask(), ask(), ask("t-2"), ask("t-2")] == [200, 402, 200, 402]
+    assert "incident 4711" in weir.cli("budgets", "few", *data).stdout
+    weir.cli("budgets", "raise", "few", "+5", "--until", "friday", "--reason", "more", *data)
+    assert ask() == 200
+    weir.cli("budgets", "raise", "few", "--end", *data)
+    assert ask() == 402 and "incident" not in weir.cli("budgets", "few", *data).stdout
+    actions = [row["action"] for row in weir.admin("GET", "/audit?limit=5").json()["audit"]]
+    assert actions[:4] == ["budget.raise.end", "budget.raise.end", "budget.raise", "budget.raise"]
+    for arguments, why in ((("few", "+1"), "--until and --reason"),
+                           (("few", "+1", "--until", "soon", "--reason", "x"), "not a time"),
+                           (("none", "+1", "--until", "1h", "--reason", "x"), "no budget none"),
+                           (("few", "+1.5", "--until", "1h", "--reason", "x"), "in calls")):
+        failed = weir.cli("budgets", "raise", *arguments, *data, check=False)
+        assert failed.returncode == 1 and why in failed.stderr, failed
+
+
 def test_an_observed_budget_decides_nothing(start_weir, upstream):
     weir = start_weir(config_for(upstream.url, budgets={
         "seen": {"by": "key", "usd": "0.0001", "window": "day", "mode": "observe"}}))
