@@ -58,6 +58,7 @@ Result<> AdminTest::publish() {
     next->teams = std::move(parts.teams);
     next->budgets = std::move(parts.budgets);
     next->stops = std::move(parts.stops);
+    next->observing = std::move(parts.observing);
     next->environments = {{"staging", {}, false}, {"production", {}, true}};
     next->prices = book;
     policy = next;

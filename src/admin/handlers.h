@@ -47,6 +47,11 @@ Result<Answer> list_stops(Services& services, const Request& request);
 Result<Answer> create_stop(Services& services, const Request& request);
 Result<Answer> remove_stop(Services& services, const Request& request);
 
+// enforcement.cpp
+Result<Answer> get_enforcement(Services& services, const Request& request);
+Result<Answer> observe_rules(Services& services, const Request& request);
+Result<Answer> enforce_rules(Services& services, const Request& request);
+
 // prices.cpp
 Result<Answer> list_prices(Services& services, const Request& request);
 Result<Answer> find_prices(Services& services, const Request& request);

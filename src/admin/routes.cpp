@@ -46,6 +46,10 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"POST", "/admin/v1/stops", administers, create_stop},
     {"DELETE", "/admin/v1/stops/{id}", administers, remove_stop},
 
+    {"GET", "/admin/v1/enforcement", reads, get_enforcement},
+    {"PUT", "/admin/v1/enforcement", administers, observe_rules},
+    {"DELETE", "/admin/v1/enforcement", administers, enforce_rules},
+
     {"GET", "/admin/v1/prices", reads, list_prices},
     {"GET", "/admin/v1/prices/find", reads, find_prices},
     {"POST", "/admin/v1/prices/import", administers, import_prices},

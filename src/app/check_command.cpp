@@ -106,6 +106,33 @@ void tell_evadable(std::ostream& out, const std::vector<std::string>& names, con
                joined(names), what);
 }
 
+// "group=interns"; "everybody"
+std::string whom(const core::AccessRule& rule) {
+    std::string out;
+    for (const auto& condition : rule.where) {
+        if (!out.empty()) out += " and ";
+        out += condition.dimension ? std::string{core::dimension_name(*condition.dimension)}
+                                   : "team." + condition.attribute;
+        for (std::size_t i = 0; i < condition.any_of.size(); ++i) {
+            out += (i == 0 ? "=" : "|") + condition.any_of[i];
+        }
+    }
+    return out.empty() ? "everybody" : out;
+}
+
+void tell_access(std::ostream& out, const core::AccessRule& rule) {
+    std::string only;
+    auto add = [&only](const char* what, const std::vector<std::string>& names) {
+        if (names.empty()) return;
+        only += fmt::format("{}{} {}", only.empty() ? "" : "; ", what, joined(names));
+    };
+    add("models", rule.models);
+    add("providers", rule.providers);
+    add("endpoints", rule.endpoints);
+    fmt::print(out, "  access     {:<12} {} for {}{}\n", rule.name, only, whom(rule),
+               rule.observe ? ": observed only" : "");
+}
+
 void tell(std::ostream& out, const Config& config, const core::PriceBook& prices) {
     fmt::print(out, "{}: good\n", config.file.empty() ? "the environment" : config.file);
     fmt::print(out, "  data       {}\n  listen     {}\n  admin      {}\n  prices     {} rows\n",
@@ -133,6 +160,7 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
                    by_text(limit.by));
         tell_evadable(out, evadable(limit), "rate limit");
     }
+    for (const auto& rule : config.access) tell_access(out, rule);
 }
 
 void tell_json(std::ostream& out, const Config& config, const core::PriceBook& prices) {
@@ -161,6 +189,15 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
     doc["rate_limits"] = nlohmann::json::array();
     for (const auto& limit : config.rate_limits) {
         doc["rate_limits"].push_back({{"name", limit.name}, {"callers_can_set", evadable(limit)}});
+    }
+    doc["access"] = nlohmann::json::array();
+    for (const auto& rule : config.access) {
+        doc["access"].push_back({{"name", rule.name},
+                                 {"for", whom(rule)},
+                                 {"models", rule.models},
+                                 {"providers", rule.providers},
+                                 {"endpoints", rule.endpoints},
+                                 {"mode", rule.observe ? "observe" : "enforce"}});
     }
     fmt::print(out, "{}\n", doc.dump(2));
 }

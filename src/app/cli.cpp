@@ -122,6 +122,7 @@ void add_client_commands(CLI::App& app, CliContext& context) {
     add_prices_commands(app, context);
     add_ledger_commands(app, context);
     add_stop_commands(app, context);
+    add_enforcement_commands(app, context);
     add_audit_command(app, context);
 }
 

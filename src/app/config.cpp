@@ -329,6 +329,9 @@ Result<Config> parse_config(std::string_view yaml, std::string_view file_name,
                        [&](const auto& name, const auto& node) { read_budget(r, name, node); });
         reader.entries(root, "rate_limits",
                        [&](const auto& name, const auto& node) { read_rate_limit(r, name, node); });
+        reader.entries(root, "access", [&](const auto& name, const auto& node) {
+            read_access_rule(r, name, node);
+        });
         read_limits(r, root);
     } catch (const YAML::Exception& e) {
         return fail(ErrorCode::config_invalid,

@@ -41,6 +41,7 @@ struct Config {
     std::map<std::string, std::vector<core::RouteTarget>> routes;
     std::vector<core::BudgetSpec> budgets;  // ids are the store's to mint
     std::vector<core::RateLimitSpec> rate_limits;
+    std::vector<core::AccessRule> access;
     std::vector<core::Dimension> expected;
     core::Limits limits;
 };

@@ -28,6 +28,9 @@ const std::vector<ConfigKey>& config_keys() {
         {"", "budgets", "section", "", "Budgets by name: a spend query with an amount."},
         {"", "rate_limits", "section", "",
          "Rate limits by name: how fast calls may come. Money is a budget's."},
+        {"", "access", "section", "",
+         "Access rules by name: which models, providers and endpoints calls may use, on every "
+         "path."},
         {"", "prices", "section", "", "Catalogue files to import, and negotiated rates."},
         {"", "expect", "list of dimensions", "[task_type]",
          "Dimensions whose absence is told in `x-weir-missing`."},
@@ -86,6 +89,17 @@ const std::vector<ConfigKey>& config_keys() {
         {"budgets.*.except.*", "calls", "amount", "", "In place of the budget's."},
         {"budgets.*.except.*", "repeats", "amount", "", "In place of the budget's."},
         {"budgets.*.except.*", "attempts", "amount", "", "In place of the budget's."},
+
+        {"access.*", "where", "dimension: value | list", "everybody",
+         "Whom it restricts, by what keys are bound to: team, application, environment, task_type, "
+         "user, key; or by an attribute of the team: department, cost_center, owner, group, "
+         "team.NAME."},
+        {"access.*", "models", "list of globs", "all",
+         "As callers ask for them, or as providers are asked."},
+        {"access.*", "providers", "list of globs", "all", "Providers by name."},
+        {"access.*", "endpoints", "list of globs", "all",
+         "chat_completions, responses, messages, embeddings and so on."},
+        {"access.*", "mode", "observe", "", "`observe`: decided and recorded, not applied."},
 
         {"rate_limits.*", "where", "dimension: value | list", "everything", "What it counts."},
         {"rate_limits.*", "by", "dimension", "", "One instance for each value."},

@@ -22,5 +22,6 @@ std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
 // One entry of a section. What is wrong with it becomes a complaint.
 void read_budget(Reading& r, const std::string& name, const YAML::Node& node);
 void read_rate_limit(Reading& r, const std::string& name, const YAML::Node& node);
+void read_access_rule(Reading& r, const std::string& name, const YAML::Node& node);
 
 }  // namespace weir::app

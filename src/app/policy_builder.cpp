@@ -20,6 +20,8 @@ std::shared_ptr<const core::Policy> build_policy(const Config& config, store::Po
     policy->budgets = std::move(parts.budgets);
     policy->stops = std::move(parts.stops);
     policy->rate_limits = config.rate_limits;
+    policy->access = config.access;
+    policy->observing = std::move(parts.observing);
     policy->prices = std::move(prices);
     policy->expected = config.expected;
     policy->limits = config.limits;

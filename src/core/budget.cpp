@@ -185,7 +185,9 @@ void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
     // A negative bound would raise the headroom (ledger.md §0.3).
     WEIR_CHECK(part.held >= 0);
     part.amount = amount_for(budget.spec, part.instance, request.now);
-    part.blocks = blocks(budget.spec, request.environment_is_lenient);
+    const bool would_block = blocks(budget.spec, request.environment_is_lenient);
+    part.live.observed = would_block && (budget.spec.observe || request.observe);
+    part.blocks = would_block && !part.live.observed;
     const std::uint64_t hash =
         BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
     const std::uint32_t slot = table.find(hash, budget.owner, part.window.start, part.instance);

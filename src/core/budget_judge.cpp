@@ -79,7 +79,7 @@ VerdictKind judge(const HoldPart& part, const ReserveRequest& request, Shortenin
 }  // namespace
 
 bool blocks(const BudgetSpec& spec, bool lenient) {
-    if (spec.observe || spec.blocking == Blocking::never) return false;
+    if (spec.blocking == Blocking::never) return false;
     if (spec.blocking == Blocking::always || !lenient) return true;
     // A spiral in production is still a spiral (product.md §3.1).
     return spec.by == Dimension::trajectory || spec.by == Dimension::goal;

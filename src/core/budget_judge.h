@@ -8,7 +8,7 @@
 
 namespace weir::core {
 
-// Does reaching the amount hold this call back?
+// Does reaching the amount hold this call back, where the budget is applied?
 bool blocks(const BudgetSpec& spec, bool environment_is_lenient);
 // What the call asks of a budget of that unit; and with so much output an answer. Whether it
 // repeats another is for who knows the others.

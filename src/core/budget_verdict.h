@@ -38,6 +38,7 @@ struct HoldPart {
         std::uint64_t fingerprint = 0;  // of the call, where repeats are counted
         Clamp clamp = Clamp::tail;
         bool behind = false;                       // others wait in line for this budget
+        bool observed = false;                     // it would block, were it applied
         VerdictKind kind = VerdictKind::admitted;  // this budget's own word
     } live = {};
 };
@@ -61,6 +62,7 @@ struct ReserveRequest {
     const OutputRoom* room = nullptr;  // nullptr: the call needs all it asks for
     std::uint64_t ticket = 0;          // of a call that waits in line; 0: it never did
     bool first_attempt = true;         // `calls` counts once for each client call
+    bool observe = false;              // decided and recorded, not applied
     std::uint64_t fingerprint = 0;     // the same of two calls that say the same; 0: unknown
     UnixTime now = {};                 // max(wall, last journal time), decided by the caller
 };

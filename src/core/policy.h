@@ -14,6 +14,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
+#include "core/access.h"
 #include "core/attribution.h"
 #include "core/budget.h"
 #include "core/call.h"
@@ -121,6 +122,14 @@ struct RouteTarget {
     std::string model;  // name at the provider; empty = as asked
 };
 
+// Budgets, rate limits and access rules decide and record, and hold nothing back, until then.
+struct Observing {
+    UnixTime until;
+    std::string reason;
+    std::string actor;
+    UnixTime since;
+};
+
 struct Policy {
     std::uint64_t version = 0;
     std::unordered_map<std::string, KeyRecord> keys;  // by id
@@ -131,10 +140,14 @@ struct Policy {
     std::vector<BudgetSpec> budgets;
     std::vector<RateLimitSpec> rate_limits;
     std::vector<StopRule> stops;
+    std::vector<AccessRule> access;
+    std::optional<Observing> observing;
     std::shared_ptr<const PriceBook> prices;
     std::vector<Dimension>
         expected;  // told in x-weir-missing when absent: task_type, application …
     Limits limits;
+
+    bool is_observing(UnixTime now) const { return observing && now < observing->until; }
 };
 
 }  // namespace weir::core

@@ -66,6 +66,7 @@ struct RateVerdict {
     UnixTime at;
     // The limit that refuses; nothing was taken from any.
     std::optional<RateStanding> refused;
+    std::string observed;    // the limit that would have refused, were limits applied
     Duration retry_after{};  // zero: when a call in flight ends
     // The tightest of each unit, of those that match and may be shown to the caller; after the
     // call, if it was let through.

@@ -49,20 +49,41 @@ std::optional<provider::RateFigures> rate_figures(const core::RateVerdict& rates
                                  .retry_after_ms = wait.count()};
 }
 
+bool is_shown(const CallNotes& notes, const core::HoldPart& part) {
+    if (part.refused) return true;
+    const auto& budgets = notes.policy->budgets;
+    auto spec = std::ranges::find(budgets, part.budget_id, &core::BudgetSpec::id);
+    return spec != budgets.end() && notes.attribution != nullptr &&
+           core::budget_is_shown_to(*notes.attribution, *spec, part.instance);
+}
+
 // The tightest that the key may see, or the one that refused; nullptr: there is none.
 const core::HoldPart* part_to_tell(const CallNotes& notes) {
     const core::Verdict& decision = notes.decision;
     if (!decision.telling || *decision.telling >= decision.parts.size()) return nullptr;
-    auto is_shown = [&notes](const core::HoldPart& part) {
-        if (part.refused) return true;
-        const auto& budgets = notes.policy->budgets;
-        auto spec = std::ranges::find(budgets, part.budget_id, &core::BudgetSpec::id);
-        return spec != budgets.end() && notes.attribution != nullptr &&
-               core::budget_is_shown_to(*notes.attribution, *spec, part.instance);
-    };
     auto at = decision.telling;
-    if (!is_shown(decision.parts[*at])) at = core::telling_part(decision, is_shown);
+    if (!is_shown(notes, decision.parts[*at])) {
+        at = core::telling_part(
+            decision, [&notes](const core::HoldPart& part) { return is_shown(notes, part); });
+    }
     return at ? &decision.parts[*at] : nullptr;
+}
+
+// Rules that are watched, not applied, and would have refused the call: "ticket, interns".
+void append_observed_field(std::string& out, const CallNotes& notes) {
+    bool any = false;
+    auto append = [&](std::string_view name) {
+        out.append(any ? ", " : "x-weir-observed: ").append(name);
+        any = true;
+    };
+    for (const core::HoldPart& part : notes.decision.parts) {
+        const Int128 free = part.amount - part.settled - part.others_held;
+        const bool refuses = part.live.observed && part.held > 0 && part.held > free;
+        if (refuses && is_shown(notes, part)) append(budget_name(*notes.policy, part.budget_id));
+    }
+    if (!notes.rates.observed.empty()) append(notes.rates.observed);
+    for (const std::string& rule : notes.observed) append(rule);
+    if (any) out.append("\r\n");
 }
 
 // "ticket; remaining=0.41; resets=2026-12-01T00:00:00Z"
@@ -150,6 +171,7 @@ void append_weir_fields(std::string& out, const CallNotes& notes) {
         out.append("x-weir-max-output: ").append(notes.max_output).append("\r\n");
     }
     append_budget_field(out, notes);
+    append_observed_field(out, notes);
     append_rate_fields(out, notes.dialect, notes.rates);
     append_attribution_fields(out, notes);
 }

@@ -31,6 +31,7 @@ struct CallNotes {
     std::optional<Bound> bound;            // by which it was made
     core::RateVerdict rates;               // the latest
     std::optional<Settlement> settlement;  // where known before the head goes out
+    std::vector<std::string> observed;     // access rules that would have refused it
 };
 
 // "x-weir-…" fields, and the rate limits'. Only budgets that the caller's key may see are named:

@@ -185,6 +185,9 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
     OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
     note_maximum(outcome, d.notes, body);
     note_input(outcome, d.bound.input_basis);
+    for (const std::string& rule : d.notes.observed) {
+        outcome.notes.push_back("access rule " + rule + " would have refused it, were it applied");
+    }
     std::string head = upstream_head(d, body.bytes().size());
     if (auto marked = d.hold.mark_dispatched(); !marked) {
         d.hold.release(failure(std::move(outcome), marked.error()));
@@ -298,6 +301,7 @@ Result<Hold> admit(Road& road, const codec::RequestHead& head, const PreparedCal
         .room = room ? &*room : nullptr,
         .ticket = ticket,
         .first_attempt = input.counts_call,
+        .observe = call.policy->is_observing(draft.head.admitted_at),
         .fingerprint = call.fingerprint,
         .now = draft.head.admitted_at};
     return Hold::admit(road, std::move(draft), bound, request, call.policy->prices, notes.decision,
@@ -375,9 +379,9 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     const core::Target& target = *input.target;
     notes.model = target.model;
     notes.provider = target.provider->name;
-    if (!target.model.empty() && !core::model_allowed(*call.key, call.shape.model) &&
-        !core::model_allowed(*call.key, target.model)) {
-        co_return refused(Error{ErrorCode::model_not_allowed});
+    notes.observed.clear();
+    if (auto may = check_access(call, &target, road.treasury.now(), notes.observed); !may) {
+        co_return refused(may.error());
     }
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);
     if (auto bound = bound_call(call, target, call.known, notes); !bound) {

@@ -48,13 +48,10 @@ Result<> describe_call(const codec::RequestHead& head, PreparedCall& call) {
 Result<> route_call(const codec::RequestHead& head, UnixTime now, PreparedCall& call) {
     if (call.endpoint.endpoint != core::Endpoint::models) {
         auto plan = core::route(*call.policy, call.shape, now);
-        // What the key may not use, it is not told of either.
-        bool allowed = core::model_allowed(*call.key, call.shape.model) ||
-                       (plan && core::model_allowed(*call.key, plan->targets.front().model));
-        if (!allowed) {
-            return fail(ErrorCode::model_not_allowed,
-                        "The key may not use the model '" + call.shape.model + "'.");
-        }
+        // What the caller may not use, it is not told of either.
+        std::vector<std::string> observed;
+        const core::Target* target = plan ? &plan->targets.front() : nullptr;
+        if (auto may = check_access(call, target, now, observed); !may) return may;
         if (!plan) return std::unexpected(plan.error());
         call.plan = std::move(*plan);
         return {};
@@ -72,6 +69,21 @@ Result<> route_call(const codec::RequestHead& head, UnixTime now, PreparedCall& 
 }
 
 }  // namespace
+
+Result<> check_access(const PreparedCall& call, const core::Target* target, UnixTime now,
+                      std::vector<std::string>& observed) {
+    core::AccessRequest request{.policy = call.policy.get(),
+                                .key = call.key,
+                                .attribution = &call.attribution,
+                                .endpoint = call.endpoint.endpoint,
+                                .asked_model = call.shape.model,
+                                .observe = call.policy->is_observing(now)};
+    if (target != nullptr) {
+        request.provider = target->provider->name;
+        request.model = target->model;
+    }
+    return core::check_access(request, observed);
+}
 
 Result<> identify_caller(Road& road, Caller& caller, PreparedCall& call) {
     UnixTime now = road.clock.unix_now();

@@ -53,6 +53,11 @@ struct PreparedCall {
 runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Caller& caller,
                                 PreparedCall& call);
 
+// May the call go to that target, or, where none is known yet (nullptr), anywhere? `observed`: as
+// core::check_access.
+Result<> check_access(const PreparedCall& call, const core::Target* target, UnixTime now,
+                      std::vector<std::string>& observed);
+
 // The steps before a body is read; also what /weir/me needs.
 Result<> identify_caller(Road& road, Caller& caller, PreparedCall& call);
 Result<> attribute_call(const codec::RequestHead& head, PreparedCall& call);

@@ -82,7 +82,12 @@ Result<> Treasury::reserve(const core::ReserveRequest& request, core::Verdict& v
                                  .token_bound = request.token_bound,
                                  .first_attempt = request.first_attempt,
                                  .now = now_locked()};
-    if (auto checked = rates_.check(rate, rates); !checked || rates.refused) return checked;
+    auto checked = rates_.check(rate, rates);
+    if (rates.refused && request.observe) {
+        rates.observed = rates.refused->limit;
+        rates.refused.reset();
+    }
+    if (!checked || rates.refused) return checked;
     if (auto reserved = reserve_money(request, verdict); !reserved) return reserved;
     if (verdict.kind == core::VerdictKind::admitted) rates_.enter(rate, rates, ticket);
     return {};

@@ -201,6 +201,9 @@ Result<PolicyParts> Directory::load_policy_parts() {
     Result<std::vector<core::StopRule>> all_stops = stops();
     if (!all_stops) return std::unexpected(std::move(all_stops).error());
     parts.stops = std::move(*all_stops);
+    Result<std::optional<core::Observing>> observed = observing();
+    if (!observed) return std::unexpected(std::move(observed).error());
+    parts.observing = std::move(*observed);
     return parts;
 }
 

@@ -72,6 +72,7 @@ struct PolicyParts {
     std::map<std::string, core::TeamRecord> teams;
     std::vector<core::BudgetSpec> budgets;
     std::vector<core::StopRule> stops;
+    std::optional<core::Observing> observing;
 };
 
 class Directory {
@@ -118,6 +119,11 @@ class Directory {
                                 const Change& change);
     Result<core::StopRule> resume(std::int64_t id, const Change& change);
     Result<std::vector<core::StopRule>> stops();
+
+    // Nothing is held back until an instant, a month from now at most; or is again from now on.
+    Result<core::Observing> observe(UnixTime until, std::string reason, const Change& change);
+    Result<> enforce(const Change& change);
+    Result<std::optional<core::Observing>> observing();
 
     // Keeps a book's canonical text under its hash; a book that is there already costs one look-up.
     Result<> keep_price_book(std::string_view hash, std::string_view content, UnixTime at);

@@ -184,6 +184,12 @@ CREATE TABLE stops (
     conditions TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, since INTEGER NOT NULL
 );
 
+-- Budgets, rate limits and access rules hold nothing back until then; one row, or none.
+CREATE TABLE observing (
+    one INTEGER PRIMARY KEY CHECK (one = 1), until INTEGER NOT NULL, reason TEXT NOT NULL,
+    actor TEXT NOT NULL, since INTEGER NOT NULL
+);
+
 CREATE TABLE price_books (
     hash TEXT PRIMARY KEY, first_used_at INTEGER NOT NULL, content BLOB NOT NULL
 );
