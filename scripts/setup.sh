@@ -52,3 +52,10 @@ if [[ "${1:-}" == "--test" && -f tests/e2e/requirements.txt ]]; then
     cp tests/e2e/requirements.txt "$stamp"
   fi
 fi
+if [[ "${1:-}" == "--test" && -f tests/e2e/node/package-lock.json ]]; then
+  stamp=tests/e2e/node/node_modules/.installed
+  if ! cmp -s tests/e2e/node/package-lock.json "$stamp"; then
+    npm ci --prefix tests/e2e/node --silent --no-audit --no-fund --ignore-scripts
+    cp tests/e2e/node/package-lock.json "$stamp"
+  fi
+fi

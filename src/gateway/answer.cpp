@@ -194,8 +194,9 @@ Refusal refusal(const Error& error, const CallNotes& notes, bool close, bool hea
     if (notes.policy != nullptr) figures = refusal_figures(notes.decision, *notes.policy);
     std::optional<provider::RateFigures> rate;
     if (error.code() == ErrorCode::rate_limited) rate = rate_figures(notes.rates);
-    provider::ErrorAnswer answer = provider::error_answer(
-        notes.dialect, error, id, figures ? &*figures : nullptr, rate ? &*rate : nullptr);
+    provider::ErrorAnswer answer =
+        provider::error_answer(notes.dialect, error, id, figures ? &*figures : nullptr,
+                               rate ? &*rate : nullptr, notes.client);
     Refusal out;
     out.status = answer.status;
     codec::append_status_line(out.head, answer.status);

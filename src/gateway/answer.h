@@ -21,6 +21,7 @@ namespace weir::gateway {
 struct CallNotes {
     CallId id;
     core::Dialect dialect = core::Dialect::openai_chat;
+    provider::Client client = provider::Client::any;
     std::string model;
     std::string provider;
     int attempts = 0;

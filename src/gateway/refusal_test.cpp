@@ -100,7 +100,7 @@ TEST_F(Refusals, SpentInAnthropicsWords) {
     std::string body = chat_body(R"(,"max_tokens":4000)", "claude-sim");
     ASSERT_EQ(call(messages_request(body)).status, 200);
     auto answer = call(messages_request(body));
-    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.status, 402);
     EXPECT_EQ(answer.field("x-should-retry"), "false");
     auto told = Json::parse(answer.body);
     EXPECT_EQ(told.at("type"), "error");

@@ -93,6 +93,7 @@ runtime::Task<bool> serve_call(Road& road, http::ServerConnection& client, Calle
     call.arrival = read_arrival(client.head());
     CallNotes notes;
     notes.dialect = dialect_of(call.arrival, client.head());
+    notes.client = provider::client_of(client.head().find("user-agent"));
     notes.policy = call.policy.get();
     if (is_probe(client.head(), call.arrival))
         co_return co_await answer_plain(client, "text/plain", "");

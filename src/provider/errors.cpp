@@ -17,13 +17,28 @@ using core::Dialect;
 // ---- status and type ----------------------------------------------------------------------------
 
 int status_for(Dialect dialect, const Error& error) {
-    if (dialect == Dialect::anthropic) {
-        // Anthropic has no 402 that its agents treat as final; 529 is its word for overload.
-        if (error.code() == ErrorCode::budget_exhausted) return 429;
-        if (error.code() == ErrorCode::overloaded || error.code() == ErrorCode::shutting_down)
-            return 529;
-    }
+    const bool overload =
+        error.code() == ErrorCode::overloaded || error.code() == ErrorCode::shutting_down;
+    if (dialect == Dialect::anthropic && overload) return 529;  // its word for it
     return error.info().http_status;
+}
+
+// What ends, or begins, an agent's retries where x-should-retry is not heeded.
+int status_for(Client client, Dialect dialect, const Error& error) {
+    const int status = status_for(dialect, error);
+    switch (client) {
+        case Client::claude_code:
+            // Its gateways' word (wire.md §1.4); other clients of this dialect ask again at 429.
+            return error.code() == ErrorCode::budget_exhausted ? 429 : status;
+        case Client::codex:
+            // It asks again, five times, at these, once at 400, and never at 429. 426 makes it
+            // leave WebSockets.
+            if (status == 402 || status == 403 || status == 404 || status == 413) return 400;
+            return status == 429 ? 503 : status;
+        case Client::any:
+            break;
+    }
+    return status;
 }
 
 std::string_view anthropic_type(const Error& error, int status) {
@@ -234,11 +249,16 @@ std::string responses_events(const Error& error, std::string_view call_id, std::
 
 }  // namespace
 
+Client client_of(std::string_view user_agent) {
+    if (user_agent.starts_with("claude-cli/")) return Client::claude_code;
+    return user_agent.starts_with("codex") ? Client::codex : Client::any;
+}
+
 ErrorAnswer error_answer(Dialect dialect, const Error& error, std::string_view call_id,
-                         const RefusalFigures* figures, const RateFigures* rate) {
+                         const RefusalFigures* figures, const RateFigures* rate, Client client) {
     const Why why{figures, rate};
     ErrorAnswer answer;
-    answer.status = status_for(dialect, error);
+    answer.status = status_for(client, dialect, error);
     answer.body = body_for(dialect, error, call_id, why);
     answer.headers.emplace_back("x-should-retry", error.info().retryable ? "true" : "false");
     if (std::int64_t ms = retry_after_ms(error, why); ms > 0) {

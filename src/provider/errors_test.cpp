@@ -91,7 +91,7 @@ TEST(ErrorAnswer, ABudgetOfCallsCountsInCallsAndNotInDollars) {
 
 TEST(ErrorAnswer, AnExhaustedBudgetInAnthropicsWords) {
     auto answer = error_answer(Dialect::anthropic, Error{ErrorCode::budget_exhausted}, "call_1");
-    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.status, 402);
     EXPECT_EQ(
         answer.body,
         R"({"type":"error","error":{"type":"billing_error","message":"The budget is spent.",)"
@@ -99,6 +99,27 @@ TEST(ErrorAnswer, AnExhaustedBudgetInAnthropicsWords) {
     EXPECT_EQ(header(answer, "x-should-retry"), "false");
     EXPECT_EQ(header(answer, "retry-after"), "");
     EXPECT_EQ(header(answer, "request-id"), "call_1");
+}
+
+TEST(ErrorAnswer, AgentsAreToldByTheStatusThatTheyHeed) {
+    EXPECT_EQ(client_of("claude-cli/2.1.197 (external, sdk-cli)"), Client::claude_code);
+    EXPECT_EQ(client_of("codex_exec/0.169.0 (Debian 12.0.0; x86_64)"), Client::codex);
+    EXPECT_EQ(client_of("codex_cli_rs/0.50.0"), Client::codex);
+    EXPECT_EQ(client_of("OpenAI/Python 2.0"), Client::any);
+    auto status = [](Client client, Dialect dialect, ErrorCode code) {
+        return error_answer(dialect, Error{code}, "call_1", nullptr, nullptr, client).status;
+    };
+    const auto messages = Dialect::anthropic;
+    const auto responses = Dialect::openai_responses;
+    EXPECT_EQ(status(Client::claude_code, messages, ErrorCode::budget_exhausted), 429);
+    EXPECT_EQ(status(Client::claude_code, messages, ErrorCode::call_exceeds_budget), 400);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::budget_exhausted), 400);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::model_not_allowed), 400);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::key_unknown), 401);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::upgrade_required), 426);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::budget_busy), 503);
+    EXPECT_EQ(status(Client::codex, responses, ErrorCode::rate_limited), 503);
+    EXPECT_EQ(status(Client::any, responses, ErrorCode::budget_busy), 429);
 }
 
 TEST(ErrorAnswer, ABusyBudgetSaysWhenToTryAgain) {

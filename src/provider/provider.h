@@ -155,14 +155,17 @@ struct ErrorAnswer {
     // dialect's request id.
     std::vector<std::pair<std::string, std::string>> headers;
 };
-// Shapes of wire.md §3.5 and product.md §3.4 (on /v1/messages an exhausted budget is 429
-// billing_error). `call_id` goes into the body's request id. `error.code` (OpenAI) and
-// `error.weir.code` (both) are the error table's name; `error.weir` holds the figures, for
-// machines: used_usd, held_usd and amount_usd of a budget in USD; of any other its unit, used, held
-// and amount; of a rate limit its unit, amount and retry_after_ms.
+// Agents with ideas of their own about which statuses are worth another try.
+enum class Client : std::uint8_t { any, claude_code, codex };
+Client client_of(std::string_view user_agent);
+// Shapes of wire.md §3.5 and product.md §3.4 (on /v1/messages an exhausted budget is billing_error;
+// Claude Code is told 429, and others 402). `call_id` goes into the body's request id. `error.code`
+// (OpenAI) and `error.weir.code` (both) are the error table's name; `error.weir` holds the figures,
+// for machines: used_usd, held_usd and amount_usd of a budget in USD; of any other its unit, used,
+// held and amount; of a rate limit its unit, amount and retry_after_ms.
 ErrorAnswer error_answer(core::Dialect dialect, const Error& error, std::string_view call_id,
-                         const RefusalFigures* figures = nullptr,
-                         const RateFigures* rate = nullptr);
+                         const RefusalFigures* figures = nullptr, const RateFigures* rate = nullptr,
+                         Client client = Client::any);
 // The same as what ends a running stream so that the SDK raises. OpenAI's chat gets no [DONE] after
 // it: a torn stream must not look whole. `sequence_number`: of the next Responses event.
 std::string error_event(core::Dialect dialect, const Error& error, std::string_view call_id,

@@ -86,7 +86,7 @@ def test_exhausted_is_final(weir, provider, path):
     record, key = new_key(weir, path)
     answer, calls = spend_all(weir, path, key)
     assert calls >= 2
-    assert answer.status == (429 if path == "/v1/messages" else 402)
+    assert answer.status == 402
     assert answer.header("x-should-retry") == "false" and answer.header("retry-after") is None
     check_dialect(path, answer, "billing_error")
     used, held, asked, amount = check_figures(weir, answer, "budget_exhausted", record)
