@@ -140,13 +140,15 @@ Result<> History::decide(PastCall& call) {
     call.head.price_id = target.price_id;
     call.head.price_vendor = target.provider->price_vendor;
     call.head.provisional_price = target.provisional;
-    if (!core::model_allowed(key, call.shape.model) && !core::model_allowed(key, target.model)) {
+    if (!core::name_allowed(key.models, call.shape.model) &&
+        !core::name_allowed(key.models, target.model)) {
         return fail(ErrorCode::model_not_allowed);
     }
     constexpr std::int64_t kOverheadTokens = 1'024;
     auto quoted =
         core::quote(*target.price, {.shape = &call.shape,
                                     .input_tokens_bound = call.ask.bytes(),
+                                    .images = call.shape.images,
                                     .default_max_output = policy_.limits.default_max_output,
                                     .overhead_tokens = kOverheadTokens});
     if (!quoted) return std::unexpected(quoted.error());

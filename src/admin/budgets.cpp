@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::int64_t kInstancesMax = 10'000;
 
+std::unexpected<Error> no_budget(std::string_view name) {
+    return fail(ErrorCode::not_found, fmt::format("There is no budget {}.", name.substr(0, 64)));
+}
+
 struct BudgetQuery {
     std::optional<std::string> instance;
     std::size_t limit = 0;  // instances of each budget
@@ -85,8 +89,7 @@ Result<Answer> get_budget(Services& services, const Request& request) {
     const std::string& name = request.captures[0];
     const auto spec = std::ranges::find(policy->budgets, name, &core::BudgetSpec::name);
     if (spec == policy->budgets.end() || !is_listed(*spec, request.caller)) {
-        return fail(ErrorCode::not_found,
-                    fmt::format("There is no budget {}.", name.substr(0, 64)));
+        return no_budget(name);
     }
     return answer(budget_with_figures(*spec, services.figures(), request.caller, *query));
 }
@@ -117,8 +120,7 @@ Result<Answer> raise_budget(Services& services, const Request& request) {
     const auto policy = services.policy();
     const auto spec = std::ranges::find(policy->budgets, name, &core::BudgetSpec::name);
     if (spec == policy->budgets.end()) {
-        return fail(ErrorCode::not_found,
-                    fmt::format("There is no budget {}.", name.substr(0, 64)));
+        return no_budget(name);
     }
     Result<core::BudgetRaise> raise = read_budget_raise(request.body, spec->unit);
     if (!raise) return std::unexpected(std::move(raise).error());

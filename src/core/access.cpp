@@ -9,16 +9,13 @@
 namespace weir::core {
 namespace {
 
-bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {
-    return std::ranges::any_of(
-        patterns, [text](const std::string& pattern) { return glob_matches(pattern, text); });
-}
-
 // A missing value is matched by its name alone, not by a glob over values.
 bool holds(const AccessCondition& condition, std::string_view value) {
     if (value.empty())
         return std::ranges::find(condition.any_of, kNoValue) != condition.any_of.end();
-    return matches_any(condition.any_of, value);
+    return std::ranges::any_of(condition.any_of, [value](const std::string& pattern) {
+        return glob_matches(pattern, value);
+    });
 }
 
 std::string_view trusted_value(const AccessCondition& condition, const AccessRequest& request) {
@@ -41,18 +38,8 @@ bool is_of(const AccessRule& rule, const AccessRequest& request) {
 
 // The list of models names none.
 bool allows_model(const std::vector<std::string>& models, const AccessRequest& request) {
-    if (models.empty() || request.endpoint == Endpoint::models) return true;
-    return matches_any(models, request.asked_model) ||
-           (!request.model.empty() && matches_any(models, request.model));
-}
-
-bool allows_provider(const AccessRule& rule, const AccessRequest& request) {
-    return rule.providers.empty() || request.provider.empty() ||
-           matches_any(rule.providers, request.provider);
-}
-
-bool allows_endpoint(const AccessRule& rule, const AccessRequest& request) {
-    return rule.endpoints.empty() || matches_any(rule.endpoints, endpoint_name(request.endpoint));
+    return request.endpoint == Endpoint::models || name_allowed(models, request.asked_model) ||
+           (!request.model.empty() && name_allowed(models, request.model));
 }
 
 std::string not_allowed(const AccessRule& rule, std::string_view what, std::string_view which) {
@@ -62,13 +49,13 @@ std::string not_allowed(const AccessRule& rule, std::string_view what, std::stri
 
 // Empty: it does.
 std::string why_not(const AccessRule& rule, const AccessRequest& request) {
-    if (!allows_endpoint(rule, request)) {
+    if (!name_allowed(rule.endpoints, endpoint_name(request.endpoint))) {
         return not_allowed(rule, "the endpoint", endpoint_name(request.endpoint));
     }
     if (!allows_model(rule.models, request)) {
         return not_allowed(rule, "the model", request.asked_model);
     }
-    if (!allows_provider(rule, request)) {
+    if (!request.provider.empty() && !name_allowed(rule.providers, request.provider)) {
         return not_allowed(rule, "the provider", request.provider);
     }
     return {};

@@ -130,9 +130,9 @@ Result<Principal> identify(const Policy& policy, std::string_view key_text, Unix
     return Principal{.key = &key};
 }
 
-bool model_allowed(const KeyRecord& key, std::string_view model) {
-    return key.models.empty() || std::ranges::any_of(key.models, [model](const std::string& glob) {
-               return glob_matches(glob, model);
+bool name_allowed(const std::vector<std::string>& allowed, std::string_view name) {
+    return allowed.empty() || std::ranges::any_of(allowed, [name](const std::string& glob) {
+               return glob_matches(glob, name);
            });
 }
 

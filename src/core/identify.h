@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -39,8 +40,8 @@ struct Principal {
 Result<Principal> identify(const Policy& policy, std::string_view key_text, UnixTime now,
                            Sha256 sha256);
 
-// May the key use this model name? Globs with '*'.
-bool model_allowed(const KeyRecord& key, std::string_view model);
+// Is the name on a list of names, or globs with '*', that are allowed? An empty list allows all.
+bool name_allowed(const std::vector<std::string>& allowed, std::string_view name);
 bool glob_matches(std::string_view pattern, std::string_view text);
 
 }  // namespace weir::core

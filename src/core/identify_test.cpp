@@ -143,12 +143,12 @@ TEST(Glob, star_stands_for_any_run_of_characters) {
 
 TEST(Glob, a_key_without_a_list_may_use_every_model) {
     KeyRecord key;
-    EXPECT_TRUE(model_allowed(key, "anything"));
+    EXPECT_TRUE(name_allowed(key.models, "anything"));
     key.models = {"claude-haiku-*", "gpt-6-luna"};
-    EXPECT_TRUE(model_allowed(key, "claude-haiku-4-5"));
-    EXPECT_TRUE(model_allowed(key, "gpt-6-luna"));
-    EXPECT_FALSE(model_allowed(key, "claude-opus-5-5"));
-    EXPECT_FALSE(model_allowed(key, ""));
+    EXPECT_TRUE(name_allowed(key.models, "claude-haiku-4-5"));
+    EXPECT_TRUE(name_allowed(key.models, "gpt-6-luna"));
+    EXPECT_FALSE(name_allowed(key.models, "claude-opus-5-5"));
+    EXPECT_FALSE(name_allowed(key.models, ""));
 }
 
 }  // namespace

@@ -380,7 +380,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
     notes.model = target.model;
     notes.provider = target.provider->name;
     notes.observed.clear();
-    if (auto may = check_access(call, &target, road.treasury.now(), notes.observed); !may) {
+    if (auto may = check_access(road, call, &target, notes.observed); !may) {
         co_return refused(may.error());
     }
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);

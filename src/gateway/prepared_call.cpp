@@ -45,13 +45,13 @@ Result<> describe_call(const codec::RequestHead& head, PreparedCall& call) {
 }
 
 // The list of models has no model to route by: the headers tell which vendor's client asks.
-Result<> route_call(const codec::RequestHead& head, UnixTime now, PreparedCall& call) {
+Result<> route_call(Road& road, const codec::RequestHead& head, PreparedCall& call) {
     if (call.endpoint.endpoint != core::Endpoint::models) {
-        auto plan = core::route(*call.policy, call.shape, now);
+        auto plan = core::route(*call.policy, call.shape, road.clock.unix_now());
         // What the caller may not use, it is not told of either.
         std::vector<std::string> observed;
         const core::Target* target = plan ? &plan->targets.front() : nullptr;
-        if (auto may = check_access(call, target, now, observed); !may) return may;
+        if (auto may = check_access(road, call, target, observed); !may) return may;
         if (!plan) return std::unexpected(plan.error());
         call.plan = std::move(*plan);
         return {};
@@ -70,14 +70,17 @@ Result<> route_call(const codec::RequestHead& head, UnixTime now, PreparedCall& 
 
 }  // namespace
 
-Result<> check_access(const PreparedCall& call, const core::Target* target, UnixTime now,
+Result<> check_access(Road& road, const PreparedCall& call, const core::Target* target,
                       std::vector<std::string>& observed) {
-    core::AccessRequest request{.policy = call.policy.get(),
-                                .key = call.key,
-                                .attribution = &call.attribution,
-                                .endpoint = call.endpoint.endpoint,
-                                .asked_model = call.shape.model,
-                                .observe = call.policy->is_observing(now)};
+    const core::Policy& policy = *call.policy;
+    core::AccessRequest request{
+        .policy = &policy,
+        .key = call.key,
+        .attribution = &call.attribution,
+        .endpoint = call.endpoint.endpoint,
+        .asked_model = call.shape.model,
+        // The treasury's time takes its lock.
+        .observe = policy.observing.has_value() && policy.is_observing(road.treasury.now())};
     if (target != nullptr) {
         request.provider = target->provider->name;
         request.model = target->model;
@@ -178,7 +181,7 @@ runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Call
     if (auto attributed = attribute_call(head, call); !attributed) {
         co_return refuse_early(head, call, attributed.error());
     }
-    auto routed = route_call(head, road.clock.unix_now(), call);
+    auto routed = route_call(road, head, call);
     if (routed) recall_input(road, call);
     co_return routed;
 }

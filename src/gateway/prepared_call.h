@@ -55,7 +55,7 @@ runtime::Task<Result<>> prepare(Road& road, http::ServerConnection& client, Call
 
 // May the call go to that target, or, where none is known yet (nullptr), anywhere? `observed`: as
 // core::check_access.
-Result<> check_access(const PreparedCall& call, const core::Target* target, UnixTime now,
+Result<> check_access(Road& road, const PreparedCall& call, const core::Target* target,
                       std::vector<std::string>& observed);
 
 // The steps before a body is read; also what /weir/me needs.

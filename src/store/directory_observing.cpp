@@ -4,7 +4,6 @@
 namespace weir::store {
 namespace {
 
-constexpr std::size_t kReasonMax = 500;
 constexpr Duration kLongest = std::chrono::days{31};
 
 std::string observing_json(const core::Observing& observing) {
@@ -20,7 +19,7 @@ Result<> check(const core::Observing& observing, UnixTime now) {
     if (observing.until <= now) return wrong("Observing ends in the future.");
     if (observing.until > now + kLongest) return wrong("Observing lasts 31 days at most.");
     if (observing.reason.empty()) return wrong("Observing needs a reason.");
-    if (observing.reason.size() > kReasonMax || !is_utf8(observing.reason)) {
+    if (!is_reason(observing.reason)) {
         return wrong("A reason has at most 500 bytes of UTF-8.");
     }
     return {};

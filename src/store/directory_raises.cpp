@@ -8,7 +8,6 @@ namespace weir::store {
 namespace {
 
 constexpr std::size_t kRaisesMax = 100;  // of a budget at once
-constexpr std::size_t kReasonMax = 500;
 // Beyond that it is a change of the budget.
 constexpr Duration kLongest = std::chrono::days{366};
 constexpr Int128 kAmountMax = Int128{1'000'000'000'000} * 1'000'000'000'000;
@@ -25,7 +24,7 @@ Result<> check(const core::BudgetSpec& spec, const core::BudgetRaise& raise, Uni
         return wrong("A raise lasts a year at most: give the budget another amount instead.");
     }
     if (raise.reason.empty()) return wrong("A raise needs a reason.");
-    if (raise.reason.size() > kReasonMax || !is_utf8(raise.reason)) {
+    if (!is_reason(raise.reason)) {
         return wrong("A reason has at most 500 bytes of UTF-8.");
     }
     if (!raise.instance.empty() && !spec.by) {

@@ -8,7 +8,6 @@ namespace weir::store {
 namespace {
 
 constexpr std::size_t kStopsMax = 100;
-constexpr std::size_t kReasonMax = 500;
 
 std::string stop_json(const core::StopRule& stop) {
     std::string out;
@@ -17,7 +16,7 @@ std::string stop_json(const core::StopRule& stop) {
 }
 
 Result<> check(const core::StopRule& stop) {
-    if (stop.reason.size() > kReasonMax || !is_utf8(stop.reason)) {
+    if (!is_reason(stop.reason)) {
         return fail(ErrorCode::invalid_parameter, "a reason has at most 500 bytes of UTF-8");
     }
     const bool whole = std::ranges::all_of(stop.where, [](const core::BudgetCondition& condition) {

@@ -190,6 +190,11 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+bool is_reason(std::string_view text) {
+    constexpr std::size_t kMost = 500;
+    return text.size() <= kMost && is_utf8(text);
+}
+
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     for (std::size_t i = 0; i < text.size();) {

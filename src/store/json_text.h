@@ -38,5 +38,7 @@ Tags parse_object(std::string_view json);
 void append_usage_lines(std::string& out, const std::vector<core::UsageLine>& lines);
 
 bool is_utf8(std::string_view text);
+// What an operator may give as the reason of a change: at most 500 bytes of UTF-8.
+bool is_reason(std::string_view text);
 
 }  // namespace weir::store

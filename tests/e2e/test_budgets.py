@@ -24,8 +24,8 @@ AMOUNTS = {"/v1/chat/completions": "0.00025", "/v1/responses": "0.00025",
            "/v1/messages": "0.002"}
 
 
-@pytest.fixture(scope="module")
-def weir(provider, tmp_path_factory):
+def with_pots(provider, tmp_path_factory):
+    """A program with a small budget for each key of an application, until its fixture is done."""
     budgets = {name: {"where": {"application": name}, "by": "key", "usd": amount, "window": "day"}
                for name, amount in (("chat", AMOUNTS["/v1/chat/completions"]),
                                     ("claude", AMOUNTS["/v1/messages"]))}
@@ -34,6 +34,11 @@ def weir(provider, tmp_path_factory):
         yield program.start()
     finally:
         program.close()
+
+
+@pytest.fixture(scope="module")
+def weir(provider, tmp_path_factory):
+    yield from with_pots(provider, tmp_path_factory)
 
 
 def new_key(weir, path, **more):

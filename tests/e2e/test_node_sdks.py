@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from test_budgets import AMOUNTS, BODIES, TEXT, Blocked, new_key, refused_calls, spend_all
-from weir import Weir, config_for
+from test_budgets import BODIES, TEXT, Blocked, new_key, refused_calls, spend_all, with_pots
 
 NODE = pathlib.Path(__file__).parent / "node"
 PATH_OF = {"openai-chat": "/v1/chat/completions", "openai-responses": "/v1/responses",
@@ -19,14 +18,7 @@ PATH_OF = {"openai-chat": "/v1/chat/completions", "openai-responses": "/v1/respo
 
 @pytest.fixture(scope="module")
 def weir(provider, tmp_path_factory):
-    budgets = {name: {"where": {"application": name}, "by": "key", "usd": amount, "window": "day"}
-               for name, amount in (("chat", AMOUNTS["/v1/chat/completions"]),
-                                    ("claude", AMOUNTS["/v1/messages"]))}
-    program = Weir(tmp_path_factory.mktemp("weir"), config_for(provider.url, budgets=budgets))
-    try:
-        yield program.start()
-    finally:
-        program.close()
+    yield from with_pots(provider, tmp_path_factory)
 
 
 def start(weir, client, key, most=100):
