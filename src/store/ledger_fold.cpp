@@ -112,6 +112,9 @@ Result<> LedgerFold::prepare() {
     Result<Tally> tally = Tally::open(*database_);
     if (!tally) return std::unexpected(std::move(tally).error());
     tally_.emplace(std::move(*tally));
+    Result<EventFold> events = EventFold::open(*database_);
+    if (!events) return std::unexpected(std::move(events).error());
+    events_.emplace(std::move(*events));
     const std::pair<Statement*, std::string_view> wanted[] = {
         {&find_entry_,
          "SELECT row,scope,admitted,state,admitted_at,coalesce(end_parts,parts) FROM entries "
@@ -221,6 +224,7 @@ Result<> LedgerFold::fold(const std::vector<ledger::Record>& records,
 
 Result<> LedgerFold::fold_in_transaction(const std::vector<ledger::Record>& records,
                                          const std::vector<ledger::Cursor>& cursors) {
+    if (Result<> done = events_->begin(); !done) return done;
     Sorted sorted;
     sort(records, sorted);
     for (const Pending& pending : sorted.attempts) {
@@ -233,7 +237,7 @@ Result<> LedgerFold::fold_in_transaction(const std::vector<ledger::Record>& reco
         if (Result<> done = apply_correction(*correction); !done) return done;
     }
     counters_.records += static_cast<std::int64_t>(records.size());
-    if (Result<> done = tally_->flush(); !done) return done;
+    if (Result<> done = tally_->flush(*events_); !done) return done;
     if (Result<> done = save_cursors(cursors); !done) return done;
     return save_counters();
 }
@@ -358,6 +362,7 @@ Result<> LedgerFold::accept_end(std::int64_t row, std::int64_t scope,
                                 const ledger::EndRecord& end) {
     ++counters_.entries_ended;
     tally_->add_end(scope, end);
+    if (Result<> done = events_->add_end(end); !done) return done;
     if (Result<> done = writer_->insert_charges(row, end.bill); !done) return done;
     if (waiting_.empty() || !waiting_.contains(end.head.id)) return {};
     return apply_waiting_corrections(end.head.id);
@@ -374,7 +379,7 @@ Result<> LedgerFold::apply_refusal(const ledger::RefusalRecord& refusal) {
     }
     ++counters_.refusals;
     tally_->add_refusal(*scope, refusal);
-    return {};
+    return events_->add_refusal(refusal);
 }
 
 Result<std::int64_t> LedgerFold::scope_of(const ledger::AttemptHead& head) {

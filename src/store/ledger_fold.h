@@ -18,6 +18,7 @@
 #include "ledger/journal.h"
 #include "ledger/record.h"
 #include "store/entry_writer.h"
+#include "store/event_fold.h"
 #include "store/sqlite.h"
 #include "store/tally.h"
 
@@ -83,6 +84,7 @@ class LedgerFold {
     Database* database_;
     std::optional<EntryWriter> writer_;
     std::optional<Tally> tally_;
+    std::optional<EventFold> events_;
     Statement find_entry_;
     Statement find_end_;
     Statement remove_charges_;

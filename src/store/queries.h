@@ -15,6 +15,7 @@
 
 #include "core/budget.h"
 #include "ledger/record.h"
+#include "store/events.h"
 #include "store/recovery.h"
 #include "store/sqlite.h"
 #include "store/tally.h"
@@ -133,6 +134,9 @@ class Queries {
     // By any dimensions. From rollups, unless `customer`, `goal`, `trajectory` or `version` is
     // named: then from the entries of the time.
     Result<std::vector<SpendRow>> spend(const SpendQuery& query);
+    Result<std::vector<Event>> events(const EventFilter& filter, std::size_t limit) {
+        return read_events(database_, filter, limit);
+    }
     Result<std::vector<Balance>> balances(UnixTime now) { return load_balances(database_, now); }
 
     // Every attempt of the time, earliest first, one line each (with its line end), until `sink`

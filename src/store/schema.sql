@@ -178,6 +178,27 @@ CREATE TABLE budget_raises (
 );
 CREATE UNIQUE INDEX budgets_name ON budgets (name) WHERE removed_at IS NULL;
 
+-- What people must hear of: each once, however often its records are read. `over`: nothing is to be
+-- told of its window's end any more.
+CREATE TABLE events (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    at INTEGER NOT NULL, team TEXT NOT NULL, budget TEXT NOT NULL, unit TEXT NOT NULL,
+    window_kind TEXT NOT NULL, instance BLOB NOT NULL,
+    window_start INTEGER NOT NULL, window_end INTEGER NOT NULL, percent INTEGER NOT NULL,
+    amount TEXT NOT NULL, settled TEXT NOT NULL, held TEXT NOT NULL, overrun TEXT NOT NULL,
+    calls INTEGER NOT NULL, call TEXT NOT NULL, over INTEGER NOT NULL
+);
+CREATE INDEX events_over ON events (window_end) WHERE over = 0;
+
+-- The outbox: which webhook is to be told of which event, and has it been.
+CREATE TABLE deliveries (
+    event INTEGER NOT NULL REFERENCES events (row), webhook TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL,
+    tried_at INTEGER, error TEXT NOT NULL,
+    PRIMARY KEY (event, webhook)
+) WITHOUT ROWID;
+CREATE INDEX deliveries_waiting ON deliveries (webhook, next_at) WHERE state = 'waiting';
+
 -- What operators have stopped, until it is resumed. Ids are never used again.
 CREATE TABLE stops (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

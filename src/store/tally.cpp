@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "ledger/fold.h"
+#include "store/event_fold.h"
 
 namespace weir::store {
 namespace {
@@ -112,6 +113,9 @@ Result<Tally> Tally::open(Database& database) {
         {&tally.select_balance_,
          "SELECT settled,overrun FROM balances "
          "WHERE budget=? AND instance=? AND window_start=? AND window_end=?"},
+        {&tally.select_seed_,
+         "SELECT settled FROM budget_seeds "
+         "WHERE budget=? AND instance=? AND window_start=? AND window_end=?"},
         {&tally.upsert_balance_,
          "INSERT INTO balances (budget,instance,window_start,window_end,settled,overrun) "
          "VALUES (?,?,?,?,?,?) "
@@ -136,6 +140,10 @@ void Tally::move_end(std::int64_t scope, const ledger::EndRecord& end, int sign)
         BalanceDelta& sum = balances_[{part.budget_id, part.window, part.instance}];
         sum.settled += sign * charge;
         sum.overrun += sign * std::max<Int128>(charge - part.held, 0);
+        if (sign < 0 || charge <= 0) continue;
+        if (sum.end != nullptr && end.head.admitted_at < sum.end->head.admitted_at) continue;
+        sum.end = &end;
+        sum.part = &part;
     }
 }
 
@@ -184,12 +192,12 @@ Result<> Tally::flush_rollups(Statement& upsert, const Rollups& rollups) {
     return {};
 }
 
-Result<> Tally::flush_balances() {
+Result<> Tally::flush_balances(EventFold& events) {
     std::string settled;
     std::string overrun;
     for (const auto& [key, delta] : balances_) {
         BalanceDelta sum = delta;
-        for (Statement* statement : {&select_balance_, &upsert_balance_}) {
+        for (Statement* statement : {&select_balance_, &select_seed_, &upsert_balance_}) {
             statement->bind(1, static_cast<std::int64_t>(key.budget));
             statement->bind(2, key.instance);
             statement->bind(3, key.window.start);
@@ -205,18 +213,25 @@ Result<> Tally::flush_balances() {
         upsert_balance_.bind_int128(5, sum.settled, settled);
         upsert_balance_.bind_int128(6, sum.overrun, overrun);
         if (Result<> done = upsert_balance_.run(); !done) return done;
+        Result<bool> seed = select_seed_.step();
+        if (!seed) return std::unexpected(std::move(seed).error());
+        if (*seed) {
+            sum.settled += select_seed_.int128(0);
+            select_seed_.reset();
+        }
+        if (Result<> done = events.add_balance(key, delta, sum); !done) return done;
     }
     return {};
 }
 
-Result<> Tally::flush() {
+Result<> Tally::flush(EventFold& events) {
     Rollups days;
     for (const auto& [key, sums] : hours_) {
         days[{floor_to(key.start, kDaySeconds), key.scope}].add(sums);
     }
     if (Result<> done = flush_rollups(upsert_hour_, hours_); !done) return done;
     if (Result<> done = flush_rollups(upsert_day_, days); !done) return done;
-    if (Result<> done = flush_balances(); !done) return done;
+    if (Result<> done = flush_balances(events); !done) return done;
     clear();
     return {};
 }

@@ -26,7 +26,11 @@ struct BalanceKeyHash {
 struct BalanceDelta {
     Int128 settled = 0;
     Int128 overrun = 0;
+    // Of the ends that add to it the one that was admitted last, and its part; nullptr: none does.
+    const ledger::EndRecord* end = nullptr;
+    const core::HoldPart* part = nullptr;
 };
+class EventFold;
 
 struct RollupSums {
     std::int64_t calls = 0;
@@ -50,6 +54,7 @@ class Tally {
  public:
     static Result<Tally> open(Database& database);
 
+    // `end` must outlive the flush.
     void add_end(std::int64_t scope, const ledger::EndRecord& end);
     // Takes back what add_end added.
     void take_end(std::int64_t scope, const ledger::EndRecord& end);
@@ -58,8 +63,9 @@ class Tally {
     void add_correction(std::int64_t scope, UnixTime admitted_at,
                         const ledger::CorrectionRecord& correction,
                         const std::vector<core::HoldPart>& parts);
-    // Adds everything to the tables, inside the caller's transaction, and is empty again.
-    Result<> flush();
+    // Adds everything to the tables, inside the caller's transaction, and is empty again. `events`
+    // hears what balances came to.
+    Result<> flush(EventFold& events);
     void clear();
 
  private:
@@ -76,13 +82,14 @@ class Tally {
     void add(std::int64_t scope, UnixTime at, const RollupSums& sums, int sign = 1);
     void move_end(std::int64_t scope, const ledger::EndRecord& end, int sign);
     Result<> flush_rollups(Statement& upsert, const Rollups& rollups);
-    Result<> flush_balances();
+    Result<> flush_balances(EventFold& events);
 
     Rollups hours_;
     std::unordered_map<BalanceKey, BalanceDelta, BalanceKeyHash> balances_;
     Statement upsert_hour_;
     Statement upsert_day_;
     Statement select_balance_;
+    Statement select_seed_;
     Statement upsert_balance_;
 };
 
