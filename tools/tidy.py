@@ -34,7 +34,7 @@ LIBRARIES = {
     "openssl/": {"runtime", "ledger"},
     "sqlite3.h": {"store"},
     "simdjson.h": {"provider", "store", "codec"},
-    "nlohmann/": {"store", "admin", "app"},
+    "nlohmann/": {"store", "telemetry", "admin", "app"},
     "yaml-cpp/": {"app", "store"},
     "CLI/": {"app"},
     "ares.h": {"runtime"},

@@ -20,7 +20,9 @@
 #include "runtime/task.h"
 #include "store/bookkeeper.h"
 #include "store/directory.h"
+#include "store/outbox.h"
 #include "store/queries.h"
+#include "telemetry/webhook.h"
 
 namespace weir::admin {
 
@@ -29,7 +31,9 @@ struct Services {
     store::Directory& directory;
     store::Queries& queries;
     store::BookkeeperThread& bookkeeper;
+    store::Outbox& outbox;
     const runtime::Clock& clock;
+    Rng& rng;
     runtime::BufferPool& buffers;
     core::Sha256 sha256;
     // The credential of whoever can read the data directory: made anew at each start, role admin.
@@ -39,6 +43,8 @@ struct Services {
     // Reads keys, teams and budgets from the store into a new policy and hands it to the road.
     // Errors: what was not taken over, and that the rest was.
     std::function<Result<>()> publish;
+    // Those that are configured now.
+    std::function<const std::vector<telemetry::Webhook>&()> webhooks;
     // Live figures of all budget instances.
     std::function<std::vector<core::InstanceFigures>()> figures;
     // Keeps a catalogue (JSON) in the data directory and publishes a book with it.

@@ -40,6 +40,7 @@ void AdminTest::open_store() {
                                                            [](const Error&) {});
     directory = store::Directory::open(database, runtime::sha256, rng).value();
     queries = store::Queries::open(database).value();
+    outbox = store::Outbox::open(database).value();
 }
 
 void AdminTest::make_book(std::vector<core::PriceRow> rows) {
@@ -79,12 +80,15 @@ Services AdminTest::services() {
     return {.directory = *directory,
             .queries = *queries,
             .bookkeeper = *bookkeeper,
+            .outbox = *outbox,
             .clock = clock,
+            .rng = rng,
             .buffers = buffers,
             .sha256 = runtime::sha256,
             .operator_key = Secret{std::string{kOperator}},
             .policy = [this] { return policy; },
             .publish = [this] { return publish(); },
+            .webhooks = [this]() -> const auto& { return webhooks; },
             .figures = [this] { return figures; },
             .import_prices =
                 [this](std::string_view name, std::string_view catalogue) {

@@ -78,6 +78,8 @@ class AdminTest : public runtime::LoopTest {
     std::unique_ptr<store::BookkeeperThread> bookkeeper;
     std::unique_ptr<store::Directory> directory;
     std::unique_ptr<store::Queries> queries;
+    std::unique_ptr<store::Outbox> outbox;
+    std::vector<telemetry::Webhook> webhooks;
     std::shared_ptr<const core::PriceBook> book;
     std::shared_ptr<const core::Policy> policy;
     std::vector<core::InstanceFigures> figures;

@@ -52,6 +52,12 @@ Result<Answer> get_enforcement(Services& services, const Request& request);
 Result<Answer> observe_rules(Services& services, const Request& request);
 Result<Answer> enforce_rules(Services& services, const Request& request);
 
+// events.cpp
+Result<Answer> list_events(Services& services, const Request& request);
+Result<Answer> list_webhooks(Services& services, const Request& request);
+Result<Answer> test_webhook(Services& services, const Request& request);
+Result<Answer> retry_webhook(Services& services, const Request& request);
+
 // prices.cpp
 Result<Answer> list_prices(Services& services, const Request& request);
 Result<Answer> find_prices(Services& services, const Request& request);

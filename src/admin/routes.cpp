@@ -50,6 +50,11 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"PUT", "/admin/v1/enforcement", administers, observe_rules},
     {"DELETE", "/admin/v1/enforcement", administers, enforce_rules},
 
+    {"GET", "/admin/v1/events", reads, list_events},
+    {"GET", "/admin/v1/webhooks", reads_audit, list_webhooks},
+    {"POST", "/admin/v1/webhooks/{name}/test", administers, test_webhook},
+    {"POST", "/admin/v1/webhooks/{name}/retry", administers, retry_webhook},
+
     {"GET", "/admin/v1/prices", reads, list_prices},
     {"GET", "/admin/v1/prices/find", reads, find_prices},
     {"POST", "/admin/v1/prices/import", administers, import_prices},

@@ -133,6 +133,14 @@ void tell_access(std::ostream& out, const core::AccessRule& rule) {
                rule.observe ? ": observed only" : "");
 }
 
+void tell_webhook(std::ostream& out, const telemetry::Webhook& webhook) {
+    std::vector<std::string> kinds;
+    for (const auto kind : webhook.events) kinds.emplace_back(store::event_kind_name(kind));
+    fmt::print(out, "  webhook    {:<12} {} to {}{}\n", webhook.name,
+               kinds.empty() ? "all events" : joined(kinds), webhook.address.host,
+               webhook.signing_key.empty() ? "" : ", signed");
+}
+
 void tell(std::ostream& out, const Config& config, const core::PriceBook& prices) {
     fmt::print(out, "{}: good\n", config.file.empty() ? "the environment" : config.file);
     fmt::print(out, "  data       {}\n  listen     {}\n  admin      {}\n  prices     {} rows\n",
@@ -161,6 +169,7 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
         tell_evadable(out, evadable(limit), "rate limit");
     }
     for (const auto& rule : config.access) tell_access(out, rule);
+    for (const auto& webhook : config.webhooks) tell_webhook(out, webhook);
 }
 
 void tell_json(std::ostream& out, const Config& config, const core::PriceBook& prices) {
@@ -198,6 +207,12 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
                                  {"providers", rule.providers},
                                  {"endpoints", rule.endpoints},
                                  {"mode", rule.observe ? "observe" : "enforce"}});
+    }
+    doc["webhooks"] = nlohmann::json::array();
+    for (const auto& webhook : config.webhooks) {
+        doc["webhooks"].push_back({{"name", webhook.name},
+                                   {"host", webhook.address.host},
+                                   {"format", telemetry::webhook_format_name(webhook.format)}});
     }
     fmt::print(out, "{}\n", doc.dump(2));
 }

@@ -123,6 +123,7 @@ void add_client_commands(CLI::App& app, CliContext& context) {
     add_ledger_commands(app, context);
     add_stop_commands(app, context);
     add_enforcement_commands(app, context);
+    add_events_commands(app, context);
     add_audit_command(app, context);
 }
 

@@ -27,6 +27,7 @@ void add_ledger_commands(CLI::App& app, CliContext& context);
 void add_budgets_commands(CLI::App& app, CliContext& context);
 void add_stop_commands(CLI::App& app, CliContext& context);
 void add_enforcement_commands(CLI::App& app, CliContext& context);
+void add_events_commands(CLI::App& app, CliContext& context);
 void add_audit_command(CLI::App& app, CliContext& context);
 
 // What a command does: 0 or an error, which is told and becomes exit code 1.

@@ -37,30 +37,6 @@ void read_address(Reading& r, const YAML::Node& root, const char* name, ListenAd
     }
 }
 
-std::optional<Secret> read_secret(Reading& r, const YAML::Node& at, const std::string& reference) {
-    if (reference.starts_with("env:")) {
-        auto value = r.environment(reference.substr(4));
-        if (!value || value->empty()) {
-            r.yaml.complain(
-                at, fmt::format("the environment variable {} is not set", reference.substr(4)));
-            return std::nullopt;
-        }
-        return Secret{*value};
-    }
-    if (reference.starts_with("file:")) {
-        std::ifstream in(reference.substr(5), std::ios::binary);
-        std::string value{std::istreambuf_iterator<char>(in), {}};
-        while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
-        if (!in.good() && value.empty()) {
-            r.yaml.complain(at, fmt::format("cannot read a key from {}", reference.substr(5)));
-            return std::nullopt;
-        }
-        return Secret{value};
-    }
-    r.yaml.complain(at, "a key is given by reference: env:NAME or file:PATH");
-    return std::nullopt;
-}
-
 const provider::KnownProvider* known_provider(std::string_view name) {
     const auto& all = provider::known_providers();
     auto at = std::ranges::find(all, name, &provider::KnownProvider::name);
@@ -298,6 +274,30 @@ std::string ListenAddress::text() const {
     return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
+std::optional<Secret> read_secret(Reading& r, const YAML::Node& at, const std::string& reference) {
+    if (reference.starts_with("env:")) {
+        auto value = r.environment(reference.substr(4));
+        if (!value || value->empty()) {
+            r.yaml.complain(
+                at, fmt::format("the environment variable {} is not set", reference.substr(4)));
+            return std::nullopt;
+        }
+        return Secret{*value};
+    }
+    if (reference.starts_with("file:")) {
+        std::ifstream in(reference.substr(5), std::ios::binary);
+        std::string value{std::istreambuf_iterator<char>(in), {}};
+        while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
+        if (!in.good() && value.empty()) {
+            r.yaml.complain(at, fmt::format("cannot read a key from {}", reference.substr(5)));
+            return std::nullopt;
+        }
+        return Secret{value};
+    }
+    r.yaml.complain(at, "a key is given by reference: env:NAME or file:PATH");
+    return std::nullopt;
+}
+
 std::optional<std::string> process_environment(const std::string& name) {
     const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): before threads
     return value == nullptr ? std::nullopt : std::optional<std::string>{value};
@@ -332,6 +332,8 @@ Result<Config> parse_config(std::string_view yaml, std::string_view file_name,
         reader.entries(root, "access", [&](const auto& name, const auto& node) {
             read_access_rule(r, name, node);
         });
+        reader.entries(root, "webhooks",
+                       [&](const auto& name, const auto& node) { read_webhook(r, name, node); });
         read_limits(r, root);
     } catch (const YAML::Exception& e) {
         return fail(ErrorCode::config_invalid,

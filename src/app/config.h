@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "core/policy.h"
 #include "gateway/road.h"
+#include "telemetry/webhook.h"
 
 namespace weir::app {
 
@@ -42,6 +43,7 @@ struct Config {
     std::vector<core::BudgetSpec> budgets;  // ids are the store's to mint
     std::vector<core::RateLimitSpec> rate_limits;
     std::vector<core::AccessRule> access;
+    std::vector<telemetry::Webhook> webhooks;
     std::vector<core::Dimension> expected;
     core::Limits limits;
 };

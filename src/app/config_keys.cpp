@@ -31,6 +31,8 @@ const std::vector<ConfigKey>& config_keys() {
         {"", "access", "section", "",
          "Access rules by name: which models, providers and endpoints calls may use, on every "
          "path."},
+        {"", "webhooks", "section", "",
+         "Webhooks by name: who is told of budget events, at least once."},
         {"", "prices", "section", "", "Catalogue files to import, and negotiated rates."},
         {"", "expect", "list of dimensions", "[task_type]",
          "Dimensions whose absence is told in `x-weir-missing`."},
@@ -100,6 +102,19 @@ const std::vector<ConfigKey>& config_keys() {
         {"access.*", "endpoints", "list of globs", "all",
          "chat_completions, responses, messages, embeddings and so on."},
         {"access.*", "mode", "observe", "", "`observe`: decided and recorded, not applied."},
+
+        {"webhooks.*", "url", "URL | env:NAME | file:PATH", "",
+         "Where events are posted. With many receivers it is a password: give it by reference."},
+        {"webhooks.*", "format", "weir | slack | alertmanager", "weir; slack for hooks.slack.com",
+         "The event as JSON, a Slack message, or Alertmanager's `/api/v2/alerts`."},
+        {"webhooks.*", "secret", "env:NAME | file:PATH", "not signed",
+         "Signs as Standard Webhooks says (`webhook-signature: v1,…`); `whsec_…` or any text."},
+        {"webhooks.*", "events", "list of alert, exhausted, reset, overrun, orphan", "all",
+         "What it is told of."},
+        {"webhooks.*", "where", "team, budget or attribute: value | list", "everything",
+         "Events of these teams, budgets, or teams with this `owner`, `department`, … alone. "
+         "Globs."},
+        {"webhooks.*", "ca", "path", "the system's", "A further trust anchor, PEM."},
 
         {"rate_limits.*", "where", "dimension: value | list", "everything", "What it counts."},
         {"rate_limits.*", "by", "dimension", "", "One instance for each value."},

@@ -19,9 +19,13 @@ struct Reading {
 std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
                                               const std::string& name);
 
+// env:NAME or file:PATH; nullopt: it cannot be had, and `at` was complained of.
+std::optional<Secret> read_secret(Reading& r, const YAML::Node& at, const std::string& reference);
+
 // One entry of a section. What is wrong with it becomes a complaint.
 void read_budget(Reading& r, const std::string& name, const YAML::Node& node);
 void read_rate_limit(Reading& r, const std::string& name, const YAML::Node& node);
 void read_access_rule(Reading& r, const std::string& name, const YAML::Node& node);
+void read_webhook(Reading& r, const std::string& name, const YAML::Node& node);
 
 }  // namespace weir::app

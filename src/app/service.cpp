@@ -21,6 +21,8 @@
 #include "core/identify.h"
 #include "runtime/sha256.h"
 #include "runtime/signals.h"
+#include "store/outbox.h"
+#include "telemetry/webhook_sender.h"
 
 namespace weir::app {
 namespace {
@@ -65,6 +67,11 @@ struct Service::Impl {
     std::vector<std::unique_ptr<RoadWorker>> workers;
     std::unique_ptr<JournalKeeper> keeper;
 
+    std::unique_ptr<store::Outbox> outbox;
+    runtime::BufferPool webhook_buffers;
+    runtime::LoopNet webhook_net{control, tls_client};
+    std::optional<telemetry::WebhookSender> webhooks;
+
     runtime::BufferPool admin_buffers;
     std::unique_ptr<admin::Server> admin;
     std::unique_ptr<runtime::Listener> admin_listener;
@@ -80,6 +87,7 @@ struct Service::Impl {
     void make_publisher();
     Result<> publish() { return publisher->publish(config, prices); }
     Result<> start_workers();
+    Result<> start_webhooks();
     Result<> start_admin();
     Result<> import_prices(std::string_view name, std::string_view catalogue);
     Result<> write_addresses(const Secret& operator_key);
@@ -120,6 +128,7 @@ Result<> Service::Impl::open() {
     if (auto applied = publisher->apply_budgets(config.budgets); !applied) return applied;
     if (auto published = publish(); !published) return published;
     if (auto started = start_workers(); !started) return started;
+    if (auto started = start_webhooks(); !started) return started;
     return start_admin();
 }
 
@@ -176,17 +185,37 @@ Result<> Service::Impl::start_workers() {
     return {};
 }
 
+Result<> Service::Impl::start_webhooks() {
+    auto opened = store::Outbox::open(books.database_path);
+    if (!opened) return std::unexpected(opened.error());
+    outbox = std::move(*opened);
+    webhooks.emplace(telemetry::WebhookSender::Ports{.net = webhook_net,
+                                                     .buffers = webhook_buffers,
+                                                     .clock = clock,
+                                                     .rng = rng,
+                                                     .outbox = *outbox,
+                                                     .policy = [this] {
+                                                         return publisher->policy();
+                                                     }});
+    webhooks->take(config.webhooks);
+    tasks.spawn(webhooks->run());
+    return {};
+}
+
 Result<> Service::Impl::start_admin() {
     Secret operator_key{core::mint_key(rng)};
     admin::Services services{.directory = *books.directory,
                              .queries = *books.queries,
                              .bookkeeper = *books.bookkeeper,
+                             .outbox = *outbox,
                              .clock = clock,
+                             .rng = rng,
                              .buffers = admin_buffers,
                              .sha256 = runtime::sha256,
                              .operator_key = operator_key,
                              .policy = [this] { return publisher->policy(); },
                              .publish = [this] { return publish(); },
+                             .webhooks = [this]() -> const auto& { return webhooks->webhooks(); },
                              .figures = [this] { return treasury.figures(); },
                              .import_prices =
                                  [this](std::string_view name, std::string_view catalogue) {
@@ -241,6 +270,7 @@ Result<> Service::Impl::apply_config(Config next) {
         if (!loaded) return loaded;
     }
     config = std::move(next);
+    webhooks->take(config.webhooks);
     if (auto read = read_prices(); !read) return read;
     return publish();
 }

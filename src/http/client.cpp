@@ -33,6 +33,7 @@ runtime::Task<Result<ClientAnswer>> read_answer(UpstreamExchange& exchange, bool
     ClientAnswer answer;
     answer.status = exchange.head().status;
     answer.content_type = exchange.head().find("content-type");
+    answer.retry_after = exchange.head().find("retry-after");
     std::vector<std::string_view> pieces;
     do {
         if (auto read = co_await exchange.read_payload(pieces); !read) {

@@ -24,6 +24,7 @@ struct ClientAnswer {
     int status = 0;
     std::string content_type;
     std::string body;
+    std::string retry_after{};
 };
 
 // `timeout`: for all of it. A kept connection that the server has closed meanwhile is replaced by a
