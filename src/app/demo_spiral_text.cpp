@@ -68,8 +68,8 @@ std::string spiral_text(const SpiralOptions& options, const SpiralOutcome& outco
         }
     }
     out +=
-        "\n  To let it go on, whoever owns the budget sets another amount and sends SIGHUP:\n"
-        "    ticket: { where: { application: support }, by: trajectory, usd: 5, window: total }\n";
+        "\n  To let it go on, whoever owns the budget gives it more for a while:\n"
+        "    weir budgets raise ticket +5 --until friday --reason 'ticket 4711'\n";
     return out;
 }
 

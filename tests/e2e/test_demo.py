@@ -127,3 +127,14 @@ def test_the_spiral_is_held(tmp_path):
     assert 1.9 <= float(settled) <= 2.0
     assert '"code": "budget_exhausted"' in done.stdout
     assert re.search(r"overshoot +none", done.stdout)
+    assert "weir budgets raise ticket +5" in done.stdout
+
+
+def test_a_spiral_of_128_agents_is_held_where_counting_afterwards_is_not(tmp_path):
+    done = run("demo", "spiral", "--agents", "128", timeout=120)
+    assert done.returncode == 0, done.stderr
+    row = r"^  {} +(\d+) +(\d+) +\$(\S+) +(.*)$"
+    weir, twin = (re.search(row.format(name), done.stdout, re.M).groups()
+                  for name in ("weir", "counted afterwards"))
+    assert weir[1] == "128" and 1.8 <= float(weir[2]) <= 2 and weir[3] == "none"
+    assert float(twin[2]) > 2.5
