@@ -91,9 +91,12 @@ struct Budgets::Impl {
 
     void define(std::vector<BudgetSpec> next);
     void index();
+    // The parts of the verdict, one for each budget that matches. The cells lie anywhere in
+    // memory: all are asked for before the first is read.
     void gather(const ReserveRequest& request, Verdict& out);
-    void gather(std::uint32_t budget, const BudgetSubject& subject, const ReserveRequest& request,
-                Verdict& out);
+    void match(std::uint32_t budget, const BudgetSubject& subject, const ReserveRequest& request,
+               Verdict& out);
+    void look_up(Place& place, const ReserveRequest& request, HoldPart& part);
     std::uint64_t text_hash(const Budget& budget, std::string_view instance);
     void commit(Verdict& verdict);
     bool is_behind(std::uint32_t slot, std::uint64_t ticket) const;
@@ -161,25 +164,35 @@ void Budgets::Impl::gather(const ReserveRequest& request, Verdict& out) {
     places.clear();
     if (out.parts.capacity() == 0) out.parts.reserve(kPartsUsual);
     text_hashes.fill(0);
-    for (const std::uint32_t i : unindexed) gather(i, subject, request, out);
+    for (const std::uint32_t i : unindexed) match(i, subject, request, out);
     for (const Dimension d : indexed) {
         const ByValue& values = by_value[static_cast<std::size_t>(d)];
         const auto listed = values.find(subject.of(d));
         if (listed == values.end()) continue;
-        for (const std::uint32_t i : listed->second) gather(i, subject, request, out);
+        for (const std::uint32_t i : listed->second) match(i, subject, request, out);
     }
     out.parts.resize(places.size());
+    for (const Place& place : places) table.prefetch_cell(place.hash);
+    for (std::size_t i = 0; i < places.size(); ++i) look_up(places[i], request, out.parts[i]);
 }
 
-void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
-                           const ReserveRequest& request, Verdict& out) {
+void Budgets::Impl::match(std::uint32_t index, const BudgetSubject& subject,
+                          const ReserveRequest& request, Verdict& out) {
     const Budget& budget = budgets[index];
     if (!budget.match.matches(subject)) return;
     if (out.parts.size() <= places.size()) out.parts.emplace_back();
     HoldPart& part = out.parts[places.size()];
     budget.match.instance(subject, part.instance);
-    part.budget_id = budget.spec.id;
     part.window = window_of(budget, request.now);
+    Place& place = places.emplace_back();
+    place.budget = index;
+    place.hash =
+        BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
+}
+
+void Budgets::Impl::look_up(Place& place, const ReserveRequest& request, HoldPart& part) {
+    const Budget& budget = budgets[place.budget];
+    part.budget_id = budget.spec.id;
     part.unit = budget.spec.unit;
     part.held = asked(budget.spec.unit, request);
     // A negative bound would raise the headroom (ledger.md §0.3).
@@ -188,23 +201,18 @@ void Budgets::Impl::gather(std::uint32_t index, const BudgetSubject& subject,
     const bool would_block = blocks(budget.spec, request.environment_is_lenient);
     part.live.observed = would_block && (budget.spec.observe || request.observe);
     part.blocks = would_block && !part.live.observed;
-    const std::uint64_t hash =
-        BudgetTable::hash_cell(budget.owner, part.window.start, text_hash(budget, part.instance));
-    const std::uint32_t slot = table.find(hash, budget.owner, part.window.start, part.instance);
+    const std::uint32_t slot =
+        table.find(place.hash, budget.owner, part.window.start, part.instance);
+    place.slot = slot;
     part.settled = slot == kNone ? 0 : table.at(slot).settled;
     part.others_held = slot == kNone ? 0 : table.at(slot).held;
     part.live.clamp = budget.spec.clamp;
     part.live.behind = slot != kNone && is_behind(slot, request.ticket);
     part.live.slot = part.live.generation = 0;
     part.live.fingerprint = 0;
-    if (part.unit == BudgetUnit::repeats) {
-        part.live.fingerprint = request.fingerprint;
-        part.held = request.first_attempt && is_repeat(slot, request.fingerprint) ? 1 : 0;
-    }
-    Place& place = places.emplace_back();
-    place.budget = index;
-    place.slot = slot;
-    place.hash = hash;
+    if (part.unit != BudgetUnit::repeats) return;
+    part.live.fingerprint = request.fingerprint;
+    part.held = request.first_attempt && is_repeat(slot, request.fingerprint) ? 1 : 0;
 }
 
 std::uint64_t Budgets::Impl::text_hash(const Budget& budget, std::string_view instance) {
@@ -391,6 +399,7 @@ void Budgets::give_up(std::uint64_t ticket) { impl_->leave_line(ticket); }
 OutputLengths& Budgets::lengths() { return impl_->lengths; }
 
 void Budgets::settle(const std::vector<HoldPart>& parts, const SettleAmounts& charge) {
+    for (const HoldPart& part : parts) impl_->table.prefetch_slot(part.live.slot);
     for (const HoldPart& part : parts) {
         const Int128 spent = std::max<Int128>(charged(part, charge), 0);
         BudgetCell* cell = impl_->take_back(part, charge.delivered);

@@ -1,8 +1,10 @@
 #include "core/budget_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 
@@ -28,6 +30,9 @@ std::uint64_t word_of(const char* at, std::size_t size) {
     return word;
 }
 
+constexpr std::size_t kBucketsFirst = 1024;
+constexpr std::size_t kBucketsACell = 2;
+
 std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
 }  // namespace
@@ -35,11 +40,12 @@ std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(has
 BudgetTable::BudgetTable(std::uint32_t cells_max, std::uint64_t seed)
     : cells_max_(cells_max), seed_(seed) {
     WEIR_CHECK(cells_max > 0 && cells_max < (1u << 30));
-    // At most half full. calloc leaves the pages of a big index untouched until they are used.
-    const std::size_t entries = std::bit_ceil(std::size_t{cells_max} * 2);
-    mask_ = entries - 1;
-    index_.reset(static_cast<Entry*>(std::calloc(entries, sizeof(Entry))));
-    if (index_ == nullptr) throw std::bad_alloc{};
+    // calloc leaves the pages of a big index untouched until they are used.
+    buckets_max_ = std::max(std::bit_ceil(std::size_t{cells_max} * kBucketsACell), kBucketsFirst);
+    bucket_count_ = kBucketsFirst;
+    mask_ = kBucketsFirst - 1;
+    buckets_.reset(static_cast<Bucket*>(std::calloc(buckets_max_, sizeof(Bucket))));
+    if (buckets_ == nullptr) throw std::bad_alloc{};
     chunks_.reserve(cells_max / kChunk + 1);
 }
 
@@ -57,15 +63,38 @@ std::uint64_t BudgetTable::hash_text(std::string_view instance) const {
 
 std::uint32_t BudgetTable::find(std::uint64_t hash, std::uint64_t owner, std::int64_t window_start,
                                 std::string_view instance) const {
-    for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
-        const Entry entry = index_[i];
-        if (entry.slot_plus_one == 0) return kNone;
-        if (entry.tag != tag_of(hash)) continue;
-        const std::uint32_t slot = entry.slot_plus_one - 1;
-        const BudgetCell& cell = at(slot);
-        if (cell.owner == owner && cell.window.start == window_start && cell.instance == instance) {
-            return slot;
+    const Bucket bucket = buckets_[bucket_of(hash)];
+    std::uint32_t at_plus_one = bucket.slot_plus_one;
+    // Where the first is alone, its tag is all that has to be seen of it.
+    const bool first_differs = bucket.tag != tag_of(hash);
+    if (at_plus_one != 0 && first_differs) at_plus_one = at(at_plus_one - 1).next_plus_one;
+    while (at_plus_one != 0) {
+        const BudgetCell& cell = at(at_plus_one - 1);
+        if (cell.hash == hash && cell.owner == owner && cell.window.start == window_start &&
+            cell.instance == instance) {
+            break;
         }
+        at_plus_one = cell.next_plus_one;
+    }
+    return at_plus_one == 0 ? kNone : at_plus_one - 1;
+}
+
+void BudgetTable::link(std::uint32_t slot) {
+    BudgetCell& cell = at(slot);
+    Bucket& bucket = buckets_[bucket_of(cell.hash)];
+    cell.next_plus_one = bucket.slot_plus_one;
+    bucket = {.slot_plus_one = slot + 1, .tag = tag_of(cell.hash)};
+}
+
+// One bucket becomes two.
+void BudgetTable::split_next() {
+    Bucket& old = buckets_[bucket_count_ - mask_ - 1];
+    std::uint32_t at_plus_one = std::exchange(old.slot_plus_one, 0);
+    if (++bucket_count_ == 2 * (mask_ + 1)) mask_ = mask_ << 1 | 1;
+    while (at_plus_one != 0) {
+        const std::uint32_t slot = at_plus_one - 1;
+        at_plus_one = at(slot).next_plus_one;
+        link(slot);
     }
 }
 
@@ -95,26 +124,25 @@ std::uint32_t BudgetTable::insert(std::uint64_t hash, std::uint64_t owner, Windo
     cell.open_holds = 0;
     cell.live = true;
     ++live_;
-    std::size_t i = hash & mask_;
-    while (index_[i].slot_plus_one != 0) i = (i + 1) & mask_;
-    index_[i] = {.slot_plus_one = slot + 1, .tag = tag_of(hash)};
+    for (std::size_t i = 0; i < kBucketsACell; ++i) {
+        if (bucket_count_ < kBucketsACell * live_ && bucket_count_ < buckets_max_) split_next();
+    }
+    link(slot);
     return slot;
 }
 
 void BudgetTable::erase(std::uint32_t slot) {
     BudgetCell& cell = at(slot);
     WEIR_CHECK(cell.live && cell.open_holds == 0);
-    std::size_t hole = cell.hash & mask_;
-    while (index_[hole].slot_plus_one != slot + 1) hole = (hole + 1) & mask_;
-    // Moves later entries of the run back, so that no look-up stops at the hole.
-    for (std::size_t i = (hole + 1) & mask_; index_[i].slot_plus_one != 0; i = (i + 1) & mask_) {
-        const std::size_t home = at(index_[i].slot_plus_one - 1).hash & mask_;
-        if (((i - home) & mask_) >= ((i - hole) & mask_)) {
-            index_[hole] = index_[i];
-            hole = i;
-        }
+    Bucket& bucket = buckets_[bucket_of(cell.hash)];
+    if (bucket.slot_plus_one == slot + 1) {
+        bucket.slot_plus_one = cell.next_plus_one;
+        if (bucket.slot_plus_one != 0) bucket.tag = tag_of(at(bucket.slot_plus_one - 1).hash);
+    } else {
+        std::uint32_t before = bucket.slot_plus_one - 1;
+        while (at(before).next_plus_one != slot + 1) before = at(before).next_plus_one - 1;
+        at(before).next_plus_one = cell.next_plus_one;
     }
-    index_[hole] = {};
     cell.live = false;
     --live_;
     free_.push_back(slot);

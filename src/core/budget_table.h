@@ -1,10 +1,13 @@
 // The live balances of all budgets: one cell for each (owner, instance, window), in a slab that
-// never moves, and an open-addressing index over it. Internal to core/budget.
+// never moves, and a hash index over it. Internal to core/budget.
+//
+// The index grows by linear hashing, a bucket or two at each insertion: none takes longer for there
+// being many cells (ledger.md W14), and with few of them all that is looked up lies close together.
 //
 // The window is part of a cell's identity, so a hold settles in the window it was admitted in, and
 // a new window is simply a cell that does not exist yet. A cell with an open hold is never freed
 // (ledger.md L8); a slot that is used again has a new generation.
-// Thread: as Budgets. The index is allocated once, so no insertion ever moves it (ledger.md W14).
+// Thread: as Budgets.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +34,10 @@ struct alignas(64) BudgetCell {
     std::string instance;
     Int128 overrun = 0;
     std::uint64_t hash = 0;
+    std::uint32_t next_plus_one = 0;  // of the same bucket; 0: the last
     bool live = false;
 };
+static_assert(sizeof(BudgetCell) == 128);
 
 class BudgetTable {
  public:
@@ -54,6 +59,17 @@ class BudgetTable {
     }
     std::uint32_t find(std::uint64_t hash, std::uint64_t owner, std::int64_t window_start,
                        std::string_view instance) const;
+    // Hints, before several are looked for: misses then wait for memory together.
+    void prefetch_cell(std::uint64_t hash) const {
+        const std::uint32_t slot_plus_one = buckets_[bucket_of(hash)].slot_plus_one;
+        if (slot_plus_one != 0) prefetch_slot(slot_plus_one - 1);
+    }
+    void prefetch_slot(std::uint32_t slot) const {
+        if (slot >= used_) return;
+        const BudgetCell& cell = at(slot);
+        __builtin_prefetch(&cell, 1);
+        __builtin_prefetch(&cell.instance);
+    }
     // The slot, if it still is the cell that a hold was taken from.
     std::uint32_t find_slot(std::uint32_t slot, std::uint32_t generation) const {
         if (slot >= used_) return kNone;
@@ -82,13 +98,21 @@ class BudgetTable {
         const UInt128 product = UInt128{a} * b;
         return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
     }
-    struct Entry {
+    // The first cell of a chain. Its tag tells most strangers without a look at the cell.
+    struct Bucket {
         std::uint32_t slot_plus_one = 0;  // 0 = empty
         std::uint32_t tag = 0;            // upper half of the hash
     };
     struct Free {
-        void operator()(Entry* p) const { std::free(p); }
+        void operator()(Bucket* p) const { std::free(p); }
     };
+    // Of 2^n … 2^(n+1) buckets the first are told apart by n + 1 bits of the hash, the others by n.
+    std::size_t bucket_of(std::uint64_t hash) const {
+        const std::size_t wide = hash & (mask_ << 1 | 1);
+        return wide < bucket_count_ ? wide : hash & mask_;
+    }
+    void link(std::uint32_t slot);
+    void split_next();
 
     std::uint32_t cells_max_;
     std::uint64_t seed_;
@@ -97,8 +121,10 @@ class BudgetTable {
     std::uint32_t next_generation_ = 1;
     std::vector<std::unique_ptr<BudgetCell[]>> chunks_;
     std::vector<std::uint32_t> free_;
-    std::size_t mask_ = 0;
-    std::unique_ptr<Entry[], Free> index_;
+    std::size_t buckets_max_ = 0;
+    std::size_t bucket_count_ = 0;
+    std::size_t mask_ = 0;  // of the largest power of two that is not above bucket_count_
+    std::unique_ptr<Bucket[], Free> buckets_;
 };
 
 }  // namespace weir::core
