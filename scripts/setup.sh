@@ -9,7 +9,7 @@ build_packages=(
   clang-19 lld-19 libclang-rt-19-dev llvm-19
   cmake ninja-build ccache make git pkg-config nodejs ca-certificates openssl
   libssl-dev libsimdjson-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
-  libspdlog-dev libfmt-dev libxxhash-dev zlib1g-dev libzstd-dev libbrotli-dev
+  libspdlog-dev libfmt-dev libxxhash-dev libpcre2-dev zlib1g-dev libzstd-dev libbrotli-dev
   libc-ares-dev libsqlite3-dev libmimalloc-dev
 )
 test_packages=(

@@ -38,6 +38,7 @@ LIBRARIES = {
     "yaml-cpp/": {"app", "store"},
     "CLI/": {"app"},
     "ares.h": {"runtime"},
+    "pcre2.h": {"provider"},
     "zlib.h": {"codec"},
     "zstd.h": {"codec"},
     "brotli/": {"codec"},

@@ -24,7 +24,7 @@ INPUTS = ("input", "cache_read", "cache_write_short", "cache_write_long", "input
 
 @functools.cache
 def catalogue():
-    path = BUILD / "src/store/catalogue.json"
+    path = BUILD / "packages/catalogue.json"
     return json.loads(path.read_text(), parse_float=Decimal, parse_int=Decimal)
 
 
