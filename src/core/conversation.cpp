@@ -16,7 +16,11 @@ constexpr std::size_t kLookBack = 64;
 
 class Hasher {
  public:
-    explicit Hasher(std::uint64_t seed) { XXH3_128bits_reset_withSeed(&state_, seed); }
+    explicit Hasher(std::uint64_t seed) {
+        // Else the reset takes what an earlier hasher left there for its own seed and secret.
+        XXH3_INITSTATE(&state_);
+        XXH3_128bits_reset_withSeed(&state_, seed);
+    }
     void add(std::string_view bytes) { XXH3_128bits_update(&state_, bytes.data(), bytes.size()); }
     template <class Number>
     void add_number(Number n) {

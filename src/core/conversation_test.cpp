@@ -1,5 +1,6 @@
 #include "core/conversation.h"
 
+#include <array>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -125,6 +126,25 @@ TEST(CountedInputs, TheOldestMakesRoom) {
     }
     EXPECT_FALSE(counted.find(chains[0], kTarget, kNow));
     for (std::size_t i = 1; i < 5; ++i) EXPECT_TRUE(counted.find(chains[i], kTarget, kNow)) << i;
+}
+
+// Leaves other bytes in one place of the stack below.
+[[gnu::noinline]] int dirty_stack(std::size_t place) {
+    std::array<volatile char, 8'192> local;
+    for (std::size_t i = 0; i < 64; ++i) local[place + i] = 'x';
+    return local[place];
+}
+
+// A hasher that took its own leftovers for its key made the same conversation another one.
+TEST(Conversation, IsTheSameWhateverTheStackHeldBefore) {
+    const Marked m = marked("{[" + std::string(300, 'a') + "],[" + std::string(3'000, 'b') + "]}");
+    const auto first = conversation_chain(m.body, m.shape, "support", 1);
+    int differ = 0;
+    for (std::size_t place = 0; place <= 8'128; place += 32) {
+        if (dirty_stack(place) != 'x') ++differ;
+        if (conversation_chain(m.body, m.shape, "support", 1) != first) ++differ;
+    }
+    EXPECT_EQ(differ, 0);
 }
 
 TEST(KnownInput, WhatIsNewIsBoundedByItsBytesAndItsImages) {
