@@ -140,7 +140,7 @@ std::optional<CountedInputs::Found> CountedInputs::find(std::span<const Conversa
 }
 
 KnownInput known_input(const CallShape& shape, CountedInputs::Found found) {
-    KnownInput known{.counted = found.tokens};
+    KnownInput known{.counted = found.tokens, .turns = found.turns};
     for (std::size_t i = found.turns; i < shape.turns.size(); ++i) {
         const Turn& turn = shape.turns[i];
         known.rest_bytes += turn.span.end - turn.span.begin - turn.no_text_bytes;

@@ -32,10 +32,12 @@ std::uint64_t fingerprint_of(ConversationHash conversation, std::string_view mod
 
 // The most tokens that an input can have, by what is known of it.
 struct KnownInput {
-    std::int64_t counted = 0;     // tokens, at the provider's own figure
+    std::int64_t counted = 0;     // tokens, at the provider's own figure or by a vocabulary
     std::int64_t rest_bytes = 0;  // of what was never counted: as many tokens at most
     std::int64_t rest_images = 0;
-    bool whole = false;  // by a count of this very input: nothing is outside of it
+    std::size_t turns = 0;       // that an earlier call had, and whose tokens are in `counted`
+    bool whole = false;          // by a count of this very input: nothing is outside of it
+    bool by_vocabulary = false;  // of what no earlier call had
 
     std::int64_t tokens_at_most() const { return counted + rest_bytes; }
 };

@@ -96,6 +96,8 @@ void note_input(ledger::Outcome& outcome, InputBasis basis) {
         outcome.notes.emplace_back("input bounded by what an earlier call was billed");
     } else if (basis == InputBasis::count) {
         outcome.notes.emplace_back("input counted by the provider beforehand");
+    } else if (basis == InputBasis::vocabulary) {
+        outcome.notes.emplace_back("input counted by the model's vocabulary");
     }
 }
 

@@ -142,7 +142,9 @@ Result<Bound> bound_attempt(const PreparedCall& call, const core::Target& target
     out.outside_usd = out.own_credential || target.provider->free;
     core::PriceRow provisional;
     if (known != nullptr) {
-        out.input_basis = known->whole ? InputBasis::count : InputBasis::earlier_call;
+        out.input_basis = known->whole           ? InputBasis::count
+                          : known->by_vocabulary ? InputBasis::vocabulary
+                                                 : InputBasis::earlier_call;
     }
     const Basis basis{call, target, row_for(target, provisional), known};
     core::CallShape storage;

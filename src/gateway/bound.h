@@ -16,7 +16,7 @@
 namespace weir::gateway {
 
 // What the most that the input can have was reckoned from.
-enum class InputBasis : std::uint8_t { bytes, earlier_call, count };
+enum class InputBasis : std::uint8_t { bytes, earlier_call, vocabulary, count };
 
 struct Bound {
     core::Quote quote;  // where nothing is certain, an estimate from what the body shows

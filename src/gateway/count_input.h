@@ -1,5 +1,5 @@
-// Asks the provider how many tokens a call's input has, which costs nothing, before the call is
-// refused or shortened for its size (product.md §3.6).
+// How many tokens a call's input has, before the call is refused or shortened for its size: the
+// provider is asked, which costs nothing, or a published vocabulary tells (product.md §3.6).
 #pragma once
 
 #include <optional>
@@ -14,8 +14,9 @@ namespace weir::gateway {
 bool is_worth_counting(Road& road, const PreparedCall& call, const core::Target& target,
                        const Bound& bound, const core::Verdict& decision);
 
-// nullopt: the provider could not say, or not in a few seconds; or the client left. The figure
-// has a margin, since a vendor calls it an estimate (wire.md §1.4).
+// nullopt: nobody could say, or not in a few seconds; or the client left. The figure has a margin:
+// a vendor calls its own an estimate (wire.md §1.4), and which characters are letters changes with
+// Unicode.
 runtime::Task<std::optional<core::KnownInput>> count_input(Road& road,
                                                            http::ServerConnection& client,
                                                            const PreparedCall& call,

@@ -159,5 +159,64 @@ TEST_F(KnownInput, ASilentCounterDelaysTheRefusalByItsPatienceAlone) {
     EXPECT_LE(machine.scheduler.now() - before, std::chrono::seconds{6});
 }
 
+// Of OpenAI's chat no endpoint counts, but of some models the vocabulary is published.
+class KnownVocabulary : public KnownInput {
+ protected:
+    KnownVocabulary() {
+        auto rows = company.policy.prices->rows();
+        core::PriceRow row =
+            *std::ranges::find(rows, std::string{"sim-small"}, &core::PriceRow::model);
+        for (const char* model : {"gpt-4o-sim", "gpt-9-sim"}) {
+            row.model = row.match.text = model;
+            row.id = row.provider + "/" + row.model + "@";
+            rows.push_back(row);
+        }
+        company.policy.prices = core::PriceBook::build(std::move(rows)).value();
+        provider = [](const world::Received&) {
+            return world::answer(200, "application/json",
+                                 world::chat_answer({.input = 2'000, .output = 20}));
+        };
+    }
+    static constexpr int kWords = 1'500;
+    static constexpr Int128 kInput = 1'000'000;  // of sim-small
+    static constexpr Int128 kOutput = 5'000'000;
+    static std::string talk(int messages, const std::string& model = "gpt-4o-sim") {
+        std::string words;
+        for (int i = 0; i < kWords; ++i) words += " nothing";
+        Json list = Json::array();
+        for (int i = 0; i < messages; ++i) {
+            list.push_back({{"role", i % 2 == 0 ? "user" : "assistant"}, {"content", words}});
+        }
+        return Json{{"model", model}, {"max_tokens", 100}, {"messages", list}}.dump();
+    }
+};
+
+TEST_F(KnownVocabulary, AChatCallIsCountedByItBeforeItIsRefusedForItsSize) {
+    budget(4'000 * kInput + 100 * kOutput);
+    auto answer = chat(talk(2));  // 24,000 bytes, and a word is a token
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(seen.size(), 1u) << "nobody was asked";
+    const std::int64_t bound = admitted().at(0).input_bound;
+    EXPECT_GE(bound, 2 * kWords);
+    EXPECT_LE(bound, 2 * kWords + 300);
+    EXPECT_THAT(only_end().outcome.notes,
+                testing::Contains("input counted by the model's vocabulary"));
+}
+
+TEST_F(KnownVocabulary, OfALongerConversationOnlyWhatIsNewIsCounted) {
+    budget(13'000 * kInput + 100 * kOutput);
+    ASSERT_EQ(chat(talk(1)).status, 200) << "fits by its bytes";
+    ASSERT_EQ(chat(talk(3)).status, 200);
+    const std::int64_t bound = admitted().at(1).input_bound;
+    EXPECT_GE(bound, 2'000 + 2 * kWords);
+    EXPECT_LE(bound, 2'000 + 2 * kWords + 300);
+}
+
+TEST_F(KnownVocabulary, OfAModelWhoseVocabularyIsNotPublishedTheBytesCount) {
+    budget(4'000 * kInput + 100 * kOutput);
+    EXPECT_EQ(chat(talk(2, "gpt-9-sim")).status, 400);
+    EXPECT_TRUE(seen.empty());
+}
+
 }  // namespace
 }  // namespace weir::gateway
