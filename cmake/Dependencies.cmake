@@ -17,6 +17,8 @@ pkg_check_modules(brotlienc REQUIRED IMPORTED_TARGET libbrotlienc)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+# No CMake package and no pkg-config file of its own.
+find_library(CCTZ_LIBRARY cctz REQUIRED)
 if(WEIR_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)

@@ -10,7 +10,7 @@ build_packages=(
   cmake ninja-build ccache make git pkg-config nodejs ca-certificates openssl
   libssl-dev libsimdjson-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
   libspdlog-dev libfmt-dev libxxhash-dev libpcre2-dev zlib1g-dev libzstd-dev libbrotli-dev
-  libc-ares-dev libsqlite3-dev libmimalloc-dev
+  libc-ares-dev libsqlite3-dev libmimalloc-dev libcctz-dev tzdata
 )
 test_packages=(
   clang-format-19 clang-tidy-19 libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev

@@ -116,7 +116,7 @@ core::BudgetSpec team_budget(std::uint64_t id, std::string team, Int128 pico) {
     core::BudgetSpec spec;
     spec.id = id;
     spec.name = "team " + team;
-    spec.where = {{.dimension = core::Dimension::team, .any_of = {std::move(team)}}};
+    spec.where = {{core::Dimension::team, {std::move(team)}}};
     spec.amount = pico;
     return spec;
 }

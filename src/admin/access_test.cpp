@@ -121,7 +121,7 @@ TEST_F(AdminTest, TeamOwnerSeesAndKeepsItsOwnTeamOnly) {
 
 TEST_F(AdminTest, TeamOwnerSeesBudgetsThatCountItsTeamAlone) {
     const auto spec = [&](const char* name, std::optional<core::Dimension> by,
-                          std::vector<core::BudgetCondition> where = {}) {
+                          std::vector<core::Condition> where = {}) {
         core::BudgetSpec s;
         s.name = name;
         s.by = by;

@@ -4,7 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 
-#include "admin/fields.h"
+#include "base/nearest.h"
 
 namespace weir::admin {
 namespace {
@@ -36,12 +36,6 @@ std::string_view block_at_name(core::Blocking blocking) {
             break;
     }
     return "by_environment";
-}
-
-std::optional<core::Dimension> read_dimension(Fields& body, const std::string& name) {
-    const auto dimension = core::dimension_named(name);
-    if (!dimension) body.complain(fmt::format("'{}' is no dimension.", name.substr(0, 64)));
-    return dimension;
 }
 
 void read_amount(Fields& body, core::BudgetSpec& spec) {
@@ -91,6 +85,15 @@ void read_except(Fields& body, core::BudgetSpec& spec) {
 
 }  // namespace
 
+std::optional<core::Facet> read_facet(Fields& body, const std::string& name) {
+    auto facet = core::Facet::named(name);
+    if (!facet) {
+        body.complain(fmt::format("'{}' is no dimension{}.", name.substr(0, 64),
+                                  did_you_mean(name, core::facet_names())));
+    }
+    return facet;
+}
+
 Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string name) {
     using core::WindowKind;
     Fields body =
@@ -99,12 +102,12 @@ Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string na
     core::BudgetSpec spec;
     spec.name = std::move(name);
     read_amount(body, spec);
-    for (auto& [dimension, values] : body.lists("where")) {
-        if (const auto known = read_dimension(body, dimension)) {
-            spec.where.push_back({*known, std::move(values)});
+    for (auto& [field, values] : body.lists("where")) {
+        if (auto facet = read_facet(body, field)) {
+            spec.where.push_back({std::move(*facet), std::move(values)});
         }
     }
-    if (const auto by = body.text("by")) spec.by = read_dimension(body, *by);
+    if (const auto by = body.text("by")) spec.by = read_facet(body, *by);
     read_except(body, spec);
     spec.window = one_of(body, "window",
                          std::array{WindowKind::hour, WindowKind::day, WindowKind::week,

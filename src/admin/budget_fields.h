@@ -5,11 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "admin/fields.h"
 #include "base/error.h"
 #include "core/budget_spec.h"
 
 namespace weir::admin {
 
+// nullopt: there is none of that name, and `body` has a complaint.
+std::optional<core::Facet> read_facet(Fields& body, const std::string& name);
 // From a JSON body. Errors: invalid_parameter, malformed_json.
 Result<core::BudgetSpec> read_budget_terms(std::string_view body, std::string name);
 // More of a budget of that unit for a while: amount, until, reason, and perhaps an instance.

@@ -28,8 +28,8 @@ Json json_window(core::WindowSpan window) {
 
 Json budget_terms(const core::BudgetSpec& spec) {
     Json where = Json::object();
-    for (const core::BudgetCondition& condition : spec.where) {
-        where[std::string{core::dimension_name(condition.dimension)}] = condition.any_of;
+    for (const core::Condition& condition : spec.where) {
+        where[condition.facet.name()] = condition.any_of;
     }
     Json except = Json::object();
     for (const auto& [instance, amount] : spec.except) {
@@ -47,12 +47,13 @@ Json budget_terms(const core::BudgetSpec& spec) {
             // 64 bits: more than a JSON number keeps.
             {"id", std::to_string(spec.id)},
             {"where", where},
-            {"by", spec.by ? Json(core::dimension_name(*spec.by)) : Json(nullptr)},
+            {"by", spec.by ? Json(spec.by->name()) : Json(nullptr)},
             {"unit", core::budget_unit_name(spec.unit)},
             {"amount", json_amount(spec.unit, spec.amount)},
             {"except", except},
             {"raises", raises},
             {"window", core::window_name(spec.window)},
+            {"timezone", spec.zone ? spec.zone->name() : core::Zone{}.name()},
             {"alert_at", spec.alert_percent},
             {"block_at", block_at(spec.blocking)},
             {"clamp", core::clamp_name(spec.clamp)},

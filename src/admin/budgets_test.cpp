@@ -82,7 +82,7 @@ TEST_F(BudgetsTest, WhatTheFileSetsIsChangedThere) {
     core::BudgetSpec spec;
     spec.name = "organisation";
     spec.amount = Money::from_usd(5).pico();
-    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, nullptr, {"configuration", clock.now}));
     ASSERT_TRUE(publish());
     const Reply refused = put("organisation", R"({"usd":"50000"})");
     EXPECT_EQ(refused.status, 409);
@@ -94,7 +94,7 @@ TEST_F(BudgetsTest, WhatTheFileSetsIsChangedThere) {
 TEST_F(BudgetsTest, ARaiseIsInForceAtOnceWhoeverSetTheBudgetAndIsAudited) {
     core::BudgetSpec spec{.name = "ticket", .by = core::Dimension::trajectory};
     spec.amount = Money::from_usd(2).pico();
-    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, nullptr, {"configuration", clock.now}));
     ASSERT_TRUE(publish());
     const std::string until = to_rfc3339(clock.now + std::chrono::hours{2});
     auto raise = [&](const std::string& body) {
@@ -112,7 +112,7 @@ TEST_F(BudgetsTest, ARaiseIsInForceAtOnceWhoeverSetTheBudgetAndIsAudited) {
     EXPECT_EQ(row["action"], "budget.raise");
     EXPECT_THAT(row.dump(), HasSubstr("incident 4711"));
     // The file read again leaves it.
-    ASSERT_TRUE(directory->apply_config_budgets({spec}, {"configuration", clock.now}));
+    ASSERT_TRUE(directory->apply_config_budgets({spec}, nullptr, {"configuration", clock.now}));
     ASSERT_TRUE(publish());
     EXPECT_EQ(in_force("ticket")->raises.size(), 1u);
     EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/ticket/raises").status, 200);

@@ -1,7 +1,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
-#include "admin/fields.h"
+#include "admin/budget_fields.h"
 #include "admin/handlers.h"
 #include "core/budget_match.h"
 
@@ -10,8 +10,8 @@ namespace {
 
 Json stop_json(const core::StopRule& stop) {
     Json where = Json::object();
-    for (const core::BudgetCondition& condition : stop.where) {
-        where[std::string{core::dimension_name(condition.dimension)}] = condition.any_of.front();
+    for (const core::Condition& condition : stop.where) {
+        where[condition.facet.name()] = condition.any_of.front();
     }
     return {{"id", stop.id},
             {"where", where},
@@ -25,15 +25,12 @@ bool is_listed(const core::StopRule& stop, const Caller& caller) {
     return !caller.only_team() || core::is_of_team(stop.where, {}, {}, *caller.only_team());
 }
 
-std::vector<core::BudgetCondition> read_where(Fields& body) {
-    std::vector<core::BudgetCondition> where;
+std::vector<core::Condition> read_where(Fields& body) {
+    std::vector<core::Condition> where;
     for (const auto& [name, value] : body.members("where")) {
-        const auto dimension = core::dimension_named(name);
-        if (!dimension) {
-            body.complain(fmt::format("'{}' is no dimension.", name.substr(0, 64)));
-            break;
-        }
-        where.push_back({*dimension, {value.value_or("")}});
+        auto facet = read_facet(body, name);
+        if (!facet) break;
+        where.push_back({std::move(*facet), {value.value_or("")}});
     }
     return where;
 }
@@ -61,7 +58,7 @@ Result<Answer> list_stops(Services& services, const Request& request) {
 
 Result<Answer> create_stop(Services& services, const Request& request) {
     Fields body = Fields::of_body(request.body, {"where", "everything", "reason"});
-    std::vector<core::BudgetCondition> where = read_where(body);
+    std::vector<core::Condition> where = read_where(body);
     // What was left out by mistake must not stop a company.
     if (where.empty() != body.flag("everything")) {
         body.complain("Say in 'where' what to stop, or 'everything': true, not both.");

@@ -15,13 +15,13 @@ Json team_json(const core::TeamRecord& team) {
 
 Result<core::TeamRecord> find_team(Services& services, const Request& request) {
     const std::string& name = request.captures[0];
-    Result<std::vector<core::TeamRecord>> teams = services.directory.teams();
+    Result<core::Teams> teams = services.directory.teams();
     if (!teams) return std::unexpected(std::move(teams).error());
-    const auto found = std::ranges::find(*teams, name, &core::TeamRecord::name);
+    const auto found = teams->find(name);
     if (found == teams->end() || !request.caller.sees_team(name)) {
         return fail(ErrorCode::not_found, fmt::format("There is no team {}.", name.substr(0, 64)));
     }
-    return *found;
+    return found->second;
 }
 
 // null takes an attribute away.
@@ -40,11 +40,11 @@ void merge(const std::map<std::string, std::optional<std::string>>& from, core::
 Result<Answer> list_teams(Services& services, const Request& request) {
     Fields query = Fields::of_query(request.query, {});
     if (Result<> good = query.problem(); !good) return std::unexpected(std::move(good).error());
-    Result<std::vector<core::TeamRecord>> teams = services.directory.teams();
+    Result<core::Teams> teams = services.directory.teams();
     if (!teams) return std::unexpected(std::move(teams).error());
     Json list = Json::array();
-    for (const core::TeamRecord& team : *teams) {
-        if (request.caller.sees_team(team.name)) list.push_back(team_json(team));
+    for (const auto& [name, team] : *teams) {
+        if (request.caller.sees_team(name)) list.push_back(team_json(team));
     }
     return answer({{"teams", std::move(list)}});
 }
@@ -55,7 +55,8 @@ Result<Answer> create_team(Services& services, const Request& request) {
     team.name = body.required("name");
     merge(body.members("attributes"), team);
     if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
-    Result<> done = services.directory.create_team(team, request.change());
+    Result<> done = services.bookkeeper.flush();
+    if (done) done = services.directory.create_team(team, request.change());
     if (done) done = publish(services);
     if (!done) return std::unexpected(std::move(done).error());
     return answer(team_json(team), 201);
@@ -75,7 +76,9 @@ Result<Answer> update_team(Services& services, const Request& request) {
     Result<core::TeamRecord> team = find_team(services, request);
     if (!team) return std::unexpected(std::move(team).error());
     merge(changes, *team);
-    Result<> done = services.directory.update_team(*team, request.change());
+    // Budgets that ask for an attribute find in the database what they count now.
+    Result<> done = services.bookkeeper.flush();
+    if (done) done = services.directory.update_team(*team, request.change());
     if (done) done = publish(services);
     if (!done) return std::unexpected(std::move(done).error());
     return answer(team_json(*team));
@@ -84,7 +87,8 @@ Result<Answer> update_team(Services& services, const Request& request) {
 Result<Answer> remove_team(Services& services, const Request& request) {
     Result<core::TeamRecord> team = find_team(services, request);
     if (!team) return std::unexpected(std::move(team).error());
-    Result<> done = services.directory.remove_team(team->name, request.change());
+    Result<> done = services.bookkeeper.flush();
+    if (done) done = services.directory.remove_team(team->name, request.change());
     if (done) done = publish(services);
     if (!done) return std::unexpected(std::move(done).error());
     return answer({{"removed", team->name}});

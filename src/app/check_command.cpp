@@ -68,16 +68,18 @@ std::string except_text(const core::BudgetSpec& spec) {
 std::vector<std::string> evadable(const auto& spec) {
     std::vector<std::string> names;
     for (const auto& condition : spec.where) {
-        if (callers_can_set(condition.dimension)) {
-            names.emplace_back(core::dimension_name(condition.dimension));
+        if (callers_can_set(condition.facet.dimension)) {
+            names.push_back(condition.facet.name());
         }
     }
-    if (spec.by && callers_can_set(*spec.by)) names.emplace_back(core::dimension_name(*spec.by));
+    if (spec.by && callers_can_set(spec.by->dimension)) names.push_back(spec.by->name());
     return names;
 }
 
-std::string by_text(const std::optional<core::Dimension>& by) {
-    return by ? " by " + std::string(core::dimension_name(*by)) : "";
+// " by team, for environment=staging"
+std::string scope_text(const auto& spec) {
+    std::string out = spec.by ? " by " + spec.by->name() : "";
+    return spec.where.empty() ? out : out + ", for " + core::conditions_text(spec.where);
 }
 
 // "60 requests and 100000 tokens a minute, 8 calls at once"
@@ -90,6 +92,10 @@ std::string rates_text(const core::RateLimitSpec& spec) {
         out += fmt::format("{}{} calls at once", out.empty() ? "" : ", ", spec.parallel);
     }
     return out;
+}
+
+std::string_view zone_name(const Config& config) {
+    return config.zone ? std::string_view{config.zone->name()} : "UTC";
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -106,20 +112,6 @@ void tell_evadable(std::ostream& out, const std::vector<std::string>& names, con
                joined(names), what);
 }
 
-// "group=interns"; "everybody"
-std::string whom(const core::AccessRule& rule) {
-    std::string out;
-    for (const auto& condition : rule.where) {
-        if (!out.empty()) out += " and ";
-        out += condition.dimension ? std::string{core::dimension_name(*condition.dimension)}
-                                   : "team." + condition.attribute;
-        for (std::size_t i = 0; i < condition.any_of.size(); ++i) {
-            out += (i == 0 ? "=" : "|") + condition.any_of[i];
-        }
-    }
-    return out.empty() ? "everybody" : out;
-}
-
 void tell_access(std::ostream& out, const core::AccessRule& rule) {
     std::string only;
     auto add = [&only](const char* what, const std::vector<std::string>& names) {
@@ -129,7 +121,8 @@ void tell_access(std::ostream& out, const core::AccessRule& rule) {
     add("models", rule.models);
     add("providers", rule.providers);
     add("endpoints", rule.endpoints);
-    fmt::print(out, "  access     {:<12} {} for {}{}\n", rule.name, only, whom(rule),
+    fmt::print(out, "  access     {:<12} {} for {}{}\n", rule.name, only,
+               core::conditions_text(rule.where, "everybody"),
                rule.observe ? ": observed only" : "");
 }
 
@@ -145,6 +138,7 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     fmt::print(out, "{}: good\n", config.file.empty() ? "the environment" : config.file);
     fmt::print(out, "  data       {}\n  listen     {}\n  admin      {}\n  prices     {} rows\n",
                config.data_dir, config.listen.text(), config.admin.text(), prices.rows().size());
+    fmt::print(out, "  timezone   {}\n", zone_name(config));
     for (const auto& provider : config.providers) {
         fmt::print(out, "  provider   {:<12} {}://{}:{}{}{}\n", provider.name,
                    provider.tls ? "https" : "http", provider.host, provider.port,
@@ -160,12 +154,12 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     for (const auto& budget : config.budgets) {
         fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name,
                    amount_text(budget.unit, budget.amount), core::window_name(budget.window),
-                   by_text(budget.by), except_text(budget), kind_of(budget));
+                   scope_text(budget), except_text(budget), kind_of(budget));
         tell_evadable(out, evadable(budget), "budget");
     }
     for (const auto& limit : config.rate_limits) {
         fmt::print(out, "  rate limit {:<12} {}{}\n", limit.name, rates_text(limit),
-                   by_text(limit.by));
+                   scope_text(limit));
         tell_evadable(out, evadable(limit), "rate limit");
     }
     for (const auto& rule : config.access) tell_access(out, rule);
@@ -178,6 +172,7 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
     doc["data"] = config.data_dir;
     doc["listen"] = config.listen.text();
     doc["admin"] = config.admin.text();
+    doc["timezone"] = zone_name(config);
     doc["price_rows"] = prices.rows().size();
     doc["price_book"] = prices.hash();
     doc["providers"] = nlohmann::json::array();
@@ -193,6 +188,7 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
     for (const auto& budget : config.budgets) {
         doc["budgets"].push_back({{"name", budget.name},
                                   {"kind", kind_of(budget)},
+                                  {"for", core::conditions_text(budget.where)},
                                   {"callers_can_set", evadable(budget)}});
     }
     doc["rate_limits"] = nlohmann::json::array();
@@ -202,7 +198,7 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
     doc["access"] = nlohmann::json::array();
     for (const auto& rule : config.access) {
         doc["access"].push_back({{"name", rule.name},
-                                 {"for", whom(rule)},
+                                 {"for", core::conditions_text(rule.where, "everybody")},
                                  {"models", rule.models},
                                  {"providers", rule.providers},
                                  {"endpoints", rule.endpoints},
@@ -254,6 +250,7 @@ void add_check_command(CLI::App& app, CliContext& context) {
     CLI::App* check_app =
         app.add_subcommand("check", "Read the configuration, say what it means, change nothing");
     check_app->add_option("-c,--config", options->config_file, "Configuration file");
+    check_app->add_flag("--json", context.json, "Print JSON, for programs");
     check_app->add_flag("--reference", options->reference, "Print every key of the file");
     check_app->add_flag("--endpoints", options->endpoints, "Print the fate of every endpoint");
     check_app->footer(

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "app/config_reading.h"
+#include "app/time_zones.h"
 #include "provider/provider.h"
 
 namespace weir::app {
@@ -229,8 +230,10 @@ void read_top_level(Reading& r, const YAML::Node& root) {
     if (auto keep = r.yaml.integer(root, "journal_keep", 64 << 20, kJournalMost)) {
         c.journal_keep_bytes = static_cast<std::uint64_t>(*keep);
     }
-    if (auto zone = r.yaml.text(root, "timezone"); zone && *zone != "UTC") {
-        r.yaml.complain(root["timezone"], "only UTC is supported so far");
+    if (auto name = r.yaml.text(root, "timezone")) {
+        auto zone = read_zone(*name);
+        if (zone) c.zone = std::move(*zone);
+        if (!zone) r.yaml.complain(root["timezone"], zone.error().message());
     }
     if (auto prices = r.yaml.section(root, "prices", "prices")) {
         c.price_imports = r.yaml.list(*prices, "import");
@@ -239,7 +242,16 @@ void read_top_level(Reading& r, const YAML::Node& root) {
     if (root["expect"].IsDefined()) {
         c.expected.clear();
         for (const auto& name : r.yaml.list(root, "expect")) {
-            if (auto d = read_dimension(r, root["expect"], name)) c.expected.push_back(*d);
+            const auto facet = read_facet(r, root["expect"], name);
+            if (!facet) continue;
+            if (facet->attribute.empty()) {
+                c.expected.push_back(facet->dimension);
+            } else {
+                r.yaml.complain(root["expect"],
+                                fmt::format("'{}' is not for callers to give: it is an attribute "
+                                            "of their team",
+                                            name));
+            }
         }
     }
     bool open = !is_loopback(c.listen.host) && c.tls_certificate.empty();

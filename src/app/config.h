@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ struct Config {
     std::uint64_t journal_keep_bytes = std::uint64_t{4} << 30;
     std::vector<std::string> price_imports;  // catalogue files, oldest first
     std::string price_overlay;               // negotiated rates
+
+    std::shared_ptr<const core::Zone> zone;  // of the budgets' windows; nullptr: UTC
 
     std::vector<core::EnvironmentRecord> environments;
     std::vector<core::ProviderRecord> providers;

@@ -1,6 +1,5 @@
 // The access rules of the configuration (product.md §2).
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include "app/config_reading.h"
@@ -8,30 +7,6 @@
 
 namespace weir::app {
 namespace {
-
-// What a `where` may name: a dimension that keys are bound to, or an attribute of the team.
-std::optional<core::AccessCondition> read_subject(Reading& r, const YAML::Node& at,
-                                                  const std::string& name) {
-    constexpr std::array<std::string_view, 4> kAttributes{"department", "cost_center", "owner",
-                                                          "group"};
-    constexpr std::string_view kPrefix = "team.";
-    core::AccessCondition condition;
-    if (std::ranges::find(kAttributes, name) != kAttributes.end()) {
-        condition.attribute = name;
-        return condition;
-    }
-    if (name.starts_with(kPrefix) && name.size() > kPrefix.size()) {
-        condition.attribute = name.substr(kPrefix.size());
-        return condition;
-    }
-    condition.dimension = read_dimension(r, at, name);
-    if (!condition.dimension) return std::nullopt;
-    if (core::is_access_dimension(*condition.dimension)) return condition;
-    r.yaml.complain(at, fmt::format("callers can set '{}' themselves: an access rule goes by what "
-                                    "keys are bound to",
-                                    name));
-    return std::nullopt;
-}
 
 // Each names one of these, or is a glob.
 void check_names(Reading& r, const YAML::Node& at, const std::vector<std::string>& given,
@@ -62,14 +37,14 @@ void read_access_rule(Reading& r, const std::string& name, const YAML::Node& nod
     if (!node.IsMap()) return r.yaml.complain(node, "an access rule is a map");
     r.yaml.check_keys(node, "access.*");
     core::AccessRule rule{.name = name};
-    r.yaml.entries(node, "where", [&](const std::string& key, const YAML::Node& value) {
-        auto condition = read_subject(r, value, key);
-        if (!condition) return;
-        YAML::Node holder;
-        holder["values"] = value;
-        condition->any_of = r.yaml.list(holder, "values");
-        rule.where.push_back(std::move(*condition));
-    });
+    rule.where = read_where(r, node);
+    for (const core::Condition& condition : rule.where) {
+        if (core::is_access_dimension(condition.facet.dimension)) continue;
+        r.yaml.complain(node["where"][condition.facet.name()],
+                        fmt::format("callers can set '{}' themselves: an access rule goes by what "
+                                    "keys are bound to",
+                                    condition.facet.name()));
+    }
     rule.models = r.yaml.list(node, "models");
     rule.providers = r.yaml.list(node, "providers");
     rule.endpoints = r.yaml.list(node, "endpoints");

@@ -78,16 +78,10 @@ void read_budget_window(Reading& r, const YAML::Node& node, core::BudgetSpec& sp
 }
 
 // `where` and `by`, of a budget or a rate limit.
-void read_scope(Reading& r, const YAML::Node& node, std::vector<core::BudgetCondition>& where,
-                std::optional<core::Dimension>& by) {
-    r.yaml.entries(node, "where", [&](const std::string& key, const YAML::Node& value) {
-        auto dimension = read_dimension(r, value, key);
-        if (!dimension) return;
-        YAML::Node holder;
-        holder["values"] = value;
-        where.push_back({*dimension, r.yaml.list(holder, "values")});
-    });
-    if (auto text = r.yaml.text(node, "by")) by = read_dimension(r, node["by"], *text);
+void read_scope(Reading& r, const YAML::Node& node, std::vector<core::Condition>& where,
+                std::optional<core::Facet>& by) {
+    where = read_where(r, node);
+    if (auto text = r.yaml.text(node, "by")) by = read_facet(r, node["by"], *text);
 }
 
 // Several amounts are as many budgets, each under its own name: "ticket", "ticket.calls".
@@ -124,18 +118,25 @@ void read_except(Reading& r, const std::string& instance, const YAML::Node& node
 
 }  // namespace
 
-std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
-                                              const std::string& name) {
-    if (auto dimension = core::dimension_named(name)) return dimension;
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < core::kDimensions; ++i) {
-        names.push_back(core::dimension_name(static_cast<core::Dimension>(i)));
+std::optional<core::Facet> read_facet(Reading& r, const YAML::Node& at, const std::string& name) {
+    auto facet = core::Facet::named(name);
+    if (!facet) {
+        r.yaml.complain(at, fmt::format("unknown dimension '{}'{}", name,
+                                        did_you_mean(name, core::facet_names())));
     }
-    auto meant = nearest(name, names);
-    r.yaml.complain(at,
-                    meant ? fmt::format("unknown dimension '{}' (did you mean '{}'?)", name, *meant)
-                          : fmt::format("unknown dimension '{}'", name));
-    return std::nullopt;
+    return facet;
+}
+
+std::vector<core::Condition> read_where(Reading& r, const YAML::Node& node) {
+    std::vector<core::Condition> where;
+    r.yaml.entries(node, "where", [&](const std::string& key, const YAML::Node& value) {
+        auto facet = read_facet(r, value, key);
+        if (!facet) return;
+        YAML::Node holder;
+        holder["values"] = value;
+        where.push_back({std::move(*facet), r.yaml.list(holder, "values")});
+    });
+    return where;
 }
 
 void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
@@ -143,6 +144,7 @@ void read_budget(Reading& r, const std::string& name, const YAML::Node& node) {
     r.yaml.check_keys(node, "budgets.*");
     core::BudgetSpec terms;
     terms.name = name;
+    terms.zone = r.config.zone;
     read_scope(r, node, terms.where, terms.by);
     read_budget_window(r, node, terms);
     std::vector<core::BudgetSpec> specs = by_amount(terms, read_amounts(r, node));

@@ -19,7 +19,9 @@ const std::vector<ConfigKey>& config_keys() {
         {"", "drain", "seconds", "30", "How long running calls may finish after SIGTERM."},
         {"", "journal_keep", "bytes", "4294967296",
          "Journal beyond which segments that the database holds are removed."},
-        {"", "timezone", "UTC", "UTC", "Zone of the budgets' windows."},
+        {"", "timezone", "IANA name", "UTC",
+         "By whose calendar budgets' windows begin, such as Europe/Berlin. A change counts anew "
+         "what was spent in the present windows; nothing is forgotten."},
         {"", "environments", "section", "production: { block_at: never }, staging, development",
          "Environments by name. Budgets block in all but those with `block_at: never`."},
         {"", "providers", "section", "from the environment",
@@ -62,8 +64,13 @@ const std::vector<ConfigKey>& config_keys() {
         {"providers.*", "max_completion_tokens", "bool", "by vendor",
          "Whether it knows that name of the output limit."},
 
-        {"budgets.*", "where", "dimension: value | list", "everything", "What it counts."},
-        {"budgets.*", "by", "dimension", "", "One instance for each value."},
+        {"budgets.*", "where", "dimension: value | list", "everything",
+         "What it counts: values, globs with `*`, `(none)`, of a dimension or of an attribute of "
+         "the "
+         "team: department, cost_center, owner, group, team.NAME. A team's attributes are what "
+         "they "
+         "are now; when one changes, what was spent in the present window is counted anew."},
+        {"budgets.*", "by", "dimension", "", "One instance for each value; also of an attribute."},
         {"budgets.*", "usd", "amount", "", "Dollars, exact: 0.05 or 50000."},
         {"budgets.*", "tokens", "amount", "", "Tokens."},
         {"budgets.*", "calls", "amount", "", "Client calls."},
@@ -116,8 +123,9 @@ const std::vector<ConfigKey>& config_keys() {
          "Globs."},
         {"webhooks.*", "ca", "path", "the system's", "A further trust anchor, PEM."},
 
-        {"rate_limits.*", "where", "dimension: value | list", "everything", "What it counts."},
-        {"rate_limits.*", "by", "dimension", "", "One instance for each value."},
+        {"rate_limits.*", "where", "dimension: value | list", "everything",
+         "What it counts, as of a budget."},
+        {"rate_limits.*", "by", "dimension", "", "One instance for each value, as of a budget."},
         {"rate_limits.*", "requests", "count", "", "Client calls a minute."},
         {"rate_limits.*", "tokens", "count", "",
          "Tokens a minute: a call's most while it runs, what it used when it has ended."},

@@ -16,8 +16,9 @@ struct Reading {
 };
 
 // nullopt: there is none of that name, and `at` was complained of.
-std::optional<core::Dimension> read_dimension(Reading& r, const YAML::Node& at,
-                                              const std::string& name);
+std::optional<core::Facet> read_facet(Reading& r, const YAML::Node& at, const std::string& name);
+// The conditions of a budget, a rate limit or an access rule.
+std::vector<core::Condition> read_where(Reading& r, const YAML::Node& node);
 
 // env:NAME or file:PATH; nullopt: it cannot be had, and `at` was complained of.
 std::optional<Secret> read_secret(Reading& r, const YAML::Node& at, const std::string& reference);

@@ -60,7 +60,7 @@ class ControlDeskTest : public runtime::LoopTest {
 
 TEST_F(ControlDeskTest, MeIsShownTheBudgetsOfItsTeamAndItsKey) {
     auto budget = [](std::uint64_t id, std::string name, std::optional<Dimension> by,
-                     std::vector<core::BudgetCondition> where) {
+                     std::vector<core::Condition> where) {
         core::BudgetSpec spec;
         spec.id = id;
         spec.name = std::move(name);

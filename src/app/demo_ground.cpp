@@ -147,7 +147,8 @@ class Registry {
 
 Result<> write_past(const DemoPlan& plan, Books& books, UnixTime from, UnixTime until,
                     DemoGround& ground) {
-    auto budgets = books.directory->apply_config_budgets(ground.config.budgets, {"demo", from});
+    auto budgets = books.directory->apply_config_budgets(ground.config.budgets, ground.config.zone,
+                                                         {"demo", from});
     if (!budgets) return budgets;
     auto read = read_price_book(ground.config);
     if (!read) return std::unexpected(read.error());

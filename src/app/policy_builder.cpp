@@ -21,6 +21,8 @@ std::shared_ptr<const core::Policy> build_policy(const Config& config, store::Po
     policy->stops = std::move(parts.stops);
     policy->rate_limits = config.rate_limits;
     policy->access = config.access;
+    for (core::AccessRule& rule : policy->access) core::learn(rule.where, policy->teams);
+    policy->zone = config.zone;
     policy->observing = std::move(parts.observing);
     policy->prices = std::move(prices);
     policy->expected = config.expected;

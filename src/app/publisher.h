@@ -28,9 +28,11 @@ class Publisher {
     using Take = std::function<void(std::shared_ptr<const core::Policy>)>;
     Publisher(Sources sources, Take take) : sources_(sources), take_(std::move(take)) {}
 
-    // Stores the configuration's budgets. Errors: those of the directory; of the bookkeeper where
-    // one of them is new, since it starts with what the books hold: then nothing has changed.
-    Result<> apply_budgets(const std::vector<core::BudgetSpec>& specs);
+    // Stores the configuration's budgets, and whose calendar all windows follow. Errors: those of
+    // the directory; of the bookkeeper where one of them is new, or has new windows, since it
+    // starts with what the books hold: then nothing has changed.
+    Result<> apply_budgets(const std::vector<core::BudgetSpec>& specs,
+                           const std::shared_ptr<const core::Zone>& zone = nullptr);
 
     // What the directory holds now. Only budgets that are new to the treasury wait for the books;
     // if these cannot follow, budgets stay as they were, and the error says so: a key that was
@@ -42,10 +44,12 @@ class Publisher {
 
  private:
     Result<> hand_budgets(const std::vector<core::BudgetSpec>& specs);
+    Result<> catch_up(const std::vector<core::BudgetSpec>& fresh);
 
     Sources sources_;
     Take take_;
     std::shared_ptr<const core::Policy> policy_;
+    std::string zone_;                     // the last that was applied
     std::vector<std::uint64_t> in_force_;  // ids of the treasury's budgets
 };
 

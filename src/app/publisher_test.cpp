@@ -95,6 +95,18 @@ TEST_F(PublisherTest, NewBudgetStartsWithWhatWasSpent) {
     EXPECT_EQ(treasury_.figures()[0].settled, store::end_of(store::attempt(1)).charge.pico());
 }
 
+TEST_F(PublisherTest, NewBudgetTakesWhatWasAdmittedBeforeItWasInForce) {
+    ASSERT_TRUE(publish());
+    ASSERT_TRUE(directory_->put_budget(monthly("late", 500), "api", change_));
+    // Nothing of the budget is held by it.
+    ASSERT_TRUE(writer_->append(store::end_of(store::attempt(1))));
+    ASSERT_TRUE(publish());
+    const Int128 charge = store::end_of(store::attempt(1)).charge.pico();
+    EXPECT_EQ(treasury_.figures().at(0).settled, charge);
+    ASSERT_TRUE(publish());
+    EXPECT_EQ(treasury_.figures().at(0).settled, charge) << "once";
+}
+
 TEST_F(PublisherTest, NewBudgetThatTheBooksCannotSeedHoldsUpNothingElse) {
     ASSERT_TRUE(publisher_->apply_budgets({monthly("all", 500)}));
     ASSERT_TRUE(publish());

@@ -125,7 +125,8 @@ Result<> Service::Impl::open() {
     if (!minted) return std::unexpected(minted.error());
     first_keys = std::move(*minted);
     make_publisher();
-    if (auto applied = publisher->apply_budgets(config.budgets); !applied) return applied;
+    if (auto applied = publisher->apply_budgets(config.budgets, config.zone); !applied)
+        return applied;
     if (auto published = publish(); !published) return published;
     if (auto started = start_workers(); !started) return started;
     if (auto started = start_webhooks(); !started) return started;
@@ -263,7 +264,7 @@ Result<> Service::Impl::apply_config(Config next) {
     next.data_dir = config.data_dir;
     next.workers = config.workers;
     next.durability = config.durability;
-    if (auto applied = publisher->apply_budgets(next.budgets); !applied) return applied;
+    if (auto applied = publisher->apply_budgets(next.budgets, next.zone); !applied) return applied;
     bool tls = !next.tls_certificate.empty() && !config.tls_certificate.empty();
     if (tls) {
         auto loaded = tls_server.load(next.tls_certificate, next.tls_key);

@@ -2,37 +2,22 @@
 
 #include <algorithm>
 
-#include "core/budget_match.h"
 #include "core/identify.h"
 #include "core/policy.h"
 
 namespace weir::core {
 namespace {
 
-// A missing value is matched by its name alone, not by a glob over values.
-bool holds(const AccessCondition& condition, std::string_view value) {
-    if (value.empty())
-        return std::ranges::find(condition.any_of, kNoValue) != condition.any_of.end();
-    return std::ranges::any_of(condition.any_of, [value](const std::string& pattern) {
-        return glob_matches(pattern, value);
-    });
-}
-
-std::string_view trusted_value(const AccessCondition& condition, const AccessRequest& request) {
-    const Attribution& attribution = *request.attribution;
-    if (condition.dimension) {
-        const bool trusted = is_trusted(attribution.source(*condition.dimension));
-        return trusted ? std::string_view{attribution.of(*condition.dimension)} : "";
-    }
-    const auto team = request.policy->teams.find(attribution.of(Dimension::team));
-    if (team == request.policy->teams.end()) return {};
-    const auto attribute = team->second.attributes.find(condition.attribute);
-    return attribute == team->second.attributes.end() ? std::string_view{} : attribute->second;
+// Of a condition: what is not trusted counts as missing.
+std::string_view trusted_value(const Facet& facet, const Attribution& attribution) {
+    if (!is_trusted(attribution.source(facet.dimension))) return {};
+    const std::string& value = attribution.of(facet.dimension);
+    return facet.attribute.empty() ? std::string_view{value} : facet.value_of(value);
 }
 
 bool is_of(const AccessRule& rule, const AccessRequest& request) {
-    return std::ranges::all_of(rule.where, [&request](const AccessCondition& condition) {
-        return holds(condition, trusted_value(condition, request));
+    return std::ranges::all_of(rule.where, [&request](const Condition& condition) {
+        return condition.holds(trusted_value(condition.facet, *request.attribution));
     });
 }
 

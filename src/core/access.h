@@ -3,7 +3,6 @@
 // told of a model, and again at each target, so that no alias, prefix or fallback leads around it.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,24 +10,19 @@
 #include "base/error.h"
 #include "core/attribution.h"
 #include "core/call.h"
+#include "core/condition.h"
 
 namespace weir::core {
 
 struct KeyRecord;
 struct Policy;
 
-// Only what a key or an operator's rule says of a call counts: a caller could evade its own word.
-struct AccessCondition {
-    std::optional<Dimension> dimension = {};
-    std::string attribute = {};  // of the caller's team, where no dimension is given
-    // Values or globs with '*'; "(none)" matches a missing value, and nothing else does.
-    std::vector<std::string> any_of = {};
-};
-
 // Allows those whom it names nothing but this. Of several that match, each must allow the call.
 struct AccessRule {
     std::string name;
-    std::vector<AccessCondition> where = {};  // all must hold; none: everybody
+    // All must hold; none: everybody. Only what a key or an operator's rule says of a call counts:
+    // a caller could evade its own word.
+    std::vector<Condition> where = {};
     // Names or globs with '*'; empty: all. A model may be named as callers ask for it, or as its
     // provider is asked.
     std::vector<std::string> models = {};

@@ -15,6 +15,7 @@ class Access : public ::testing::Test {
     }
     bool allows(const AccessRule& rule, std::string_view model = "gpt-6-luna") {
         policy_.access = {rule};
+        learn(policy_.access[0].where, policy_.teams);
         AccessRequest request = request_;
         request.policy = &policy_;
         request.key = &key_;
@@ -30,11 +31,9 @@ class Access : public ::testing::Test {
     std::vector<std::string> observed_;
 };
 
-AccessCondition by(Dimension d, std::vector<std::string> values) {
-    return {.dimension = d, .any_of = std::move(values)};
-}
-AccessCondition by(std::string attribute, std::vector<std::string> values) {
-    return {.attribute = std::move(attribute), .any_of = std::move(values)};
+Condition by(Dimension d, std::vector<std::string> values) { return {d, std::move(values)}; }
+Condition by(std::string_view attribute, std::vector<std::string> values) {
+    return {*Facet::named(attribute), std::move(values)};
 }
 
 TEST_F(Access, ARuleAllowsWhatItNamesAndNothingElse) {

@@ -30,7 +30,11 @@ struct Budget {
 // A clock that steps back stays in the latest window (ledger.md W1).
 WindowSpan window_of(const Budget& budget, UnixTime now) {
     if (budget.opened && now.seconds() < budget.window.end) return budget.window;
-    return window_at(budget.spec.window, now);
+    WindowSpan window = window_at(budget.spec, now);
+    // What an open window was, it stays: where the zone's rules have changed since, the next one
+    // begins where it ends (ledger.md W6).
+    if (budget.opened) window.start = std::max(window.start, budget.window.end);
+    return window;
 }
 
 void open_window(Budget& budget, WindowSpan window) {
@@ -142,14 +146,14 @@ void Budgets::Impl::index() {
         const Budget& budget = budgets[i];
         WEIR_CHECK(by_id.emplace(budget.spec.id, i).second);
         by_owner.emplace(budget.owner, &budget);
-        const BudgetCondition* exact = budget.match.exact_condition();
+        const Condition* exact = budget.match.exact_condition();
         if (exact == nullptr) {
             unindexed.push_back(i);
             continue;
         }
         for (const std::string& value : exact->any_of) {
             std::vector<std::uint32_t>& list =
-                by_value[static_cast<std::size_t>(exact->dimension)][value];
+                by_value[static_cast<std::size_t>(exact->facet.dimension)][value];
             if (list.empty() || list.back() != i) list.push_back(i);
         }
     }
@@ -216,7 +220,9 @@ void Budgets::Impl::look_up(Place& place, const ReserveRequest& request, HoldPar
 }
 
 std::uint64_t Budgets::Impl::text_hash(const Budget& budget, std::string_view instance) {
-    const std::size_t by = budget.spec.by ? static_cast<std::size_t>(*budget.spec.by) : kDimensions;
+    const std::optional<Facet>& facet = budget.spec.by;
+    if (facet && !facet->attribute.empty()) return table.hash_text(instance);
+    const std::size_t by = facet ? static_cast<std::size_t>(facet->dimension) : kDimensions;
     if (text_hashes[by] == 0) text_hashes[by] = table.hash_text(instance);
     return text_hashes[by];
 }

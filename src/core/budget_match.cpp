@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/identify.h"
-
 namespace weir::core {
 
 std::string_view BudgetSubject::of(Dimension d) const {
@@ -14,37 +12,43 @@ std::string_view BudgetSubject::of(Dimension d) const {
     return value.empty() ? kNoValue : value;
 }
 
-BudgetMatch::BudgetMatch(const std::vector<BudgetCondition>& where, std::optional<Dimension> by)
-    : by_(by) {
-    for (const BudgetCondition& condition : where) {
-        Condition made{.dimension = condition.dimension, .any_of = {}};
-        for (const std::string& text : condition.any_of) {
-            made.any_of.push_back({.text = text, .glob = text.contains('*')});
-        }
-        const bool exact = std::ranges::none_of(made.any_of, &Pattern::glob);
-        if (exact && !exact_) exact_ = condition;
-        where_.push_back(std::move(made));
-    }
+std::string_view BudgetSubject::of(const Facet& facet) const {
+    if (facet.attribute.empty()) return of(facet.dimension);
+    return facet.value_of(attribution->of(facet.dimension));
 }
 
-bool BudgetMatch::holds(const Condition& condition, std::string_view value) {
-    return std::ranges::any_of(condition.any_of, [value](const Pattern& pattern) {
-        // A missing value is matched by its name alone, not by a glob over values.
-        if (!pattern.glob) return value == pattern.text;
-        return value != kNoValue && glob_matches(pattern.text, value);
-    });
+namespace {
+
+// The same of a dimension, for the index of budgets. Unknown teams are not to be listed.
+std::optional<Condition> exact_form(const Condition& condition) {
+    if (!condition.facet.attribute.empty()) {
+        if (condition.holds(kNoValue)) return std::nullopt;
+        return Condition{condition.facet.dimension, condition.teams()};
+    }
+    const bool exact = std::ranges::none_of(
+        condition.any_of, [](const std::string& text) { return text.contains('*'); });
+    return exact ? std::optional{condition} : std::nullopt;
+}
+
+}  // namespace
+
+BudgetMatch::BudgetMatch(std::vector<Condition> where, std::optional<Facet> by)
+    : where_(std::move(where)), by_(std::move(by)) {
+    for (const Condition& condition : where_) {
+        if (!exact_) exact_ = exact_form(condition);
+    }
 }
 
 bool BudgetMatch::matches(const BudgetSubject& subject) const {
     return std::ranges::all_of(where_, [&subject](const Condition& condition) {
-        return holds(condition, subject.of(condition.dimension));
+        return condition.holds(subject.of(condition.facet));
     });
 }
 
 void BudgetMatch::instance(const BudgetSubject& subject, std::string& out) const {
     out.clear();
     if (!by_) return;
-    if (*by_ == Dimension::trajectory) out.append(subject.of(Dimension::team)).push_back('/');
+    if (by_ == Dimension::trajectory) out.append(subject.of(Dimension::team)).push_back('/');
     out.append(subject.of(*by_));
 }
 
@@ -60,17 +64,16 @@ std::string budget_instance(const BudgetSpec& spec, const Attribution& attributi
     return name;
 }
 
-bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimension> by,
+bool is_of_team(const std::vector<Condition>& where, const std::optional<Facet>& by,
                 std::string_view instance, std::string_view team) {
-    for (const BudgetCondition& condition : where) {
-        if (condition.dimension == Dimension::team) {
+    for (const Condition& condition : where) {
+        if (condition.facet == Dimension::team) {
             return condition.any_of.size() == 1 && condition.any_of.front() == team;
         }
     }
-    if (!by) return false;
-    if (*by == Dimension::team) return instance == team;
+    if (by == Dimension::team) return instance == team;
     // Instances by trajectory are named "team/trajectory".
-    return *by == Dimension::trajectory && instance.size() > team.size() &&
+    return by == Dimension::trajectory && instance.size() > team.size() &&
            instance.starts_with(team) && instance[team.size()] == '/';
 }
 
@@ -78,12 +81,12 @@ bool budget_is_of_team(const BudgetSpec& spec, std::string_view instance, std::s
     return is_of_team(spec.where, spec.by, instance, team);
 }
 
-bool is_shown_to(const Attribution& caller, const std::vector<BudgetCondition>& where,
-                 std::optional<Dimension> by, std::string_view instance) {
+bool is_shown_to(const Attribution& caller, const std::vector<Condition>& where,
+                 const std::optional<Facet>& by, std::string_view instance) {
     const std::string& key = caller.of(Dimension::key);
     const bool by_key = by == Dimension::key && instance == key;
-    const bool of_key = std::ranges::any_of(where, [&key](const BudgetCondition& condition) {
-        return condition.dimension == Dimension::key && condition.any_of.size() == 1 &&
+    const bool of_key = std::ranges::any_of(where, [&key](const Condition& condition) {
+        return condition.facet == Dimension::key && condition.any_of.size() == 1 &&
                condition.any_of.front() == key;
     });
     return (!key.empty() && (by_key || of_key)) ||

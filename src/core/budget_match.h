@@ -14,8 +14,6 @@
 
 namespace weir::core {
 
-inline constexpr std::string_view kNoValue = "(none)";
-
 // Calls to these bill nothing: they are in the ledger, and count against no budget.
 inline constexpr std::array kEndpointsOutsideBudgets = {Endpoint::responses_input_tokens,
                                                         Endpoint::count_tokens, Endpoint::models};
@@ -28,40 +26,31 @@ struct BudgetSubject {
 
     // The value, or "(none)".
     std::string_view of(Dimension d) const;
+    std::string_view of(const Facet& facet) const;
 };
 
 // A budget's `where` and `by`, made ready for the hot path.
 class BudgetMatch {
  public:
-    BudgetMatch(const std::vector<BudgetCondition>& where, std::optional<Dimension> by);
+    BudgetMatch(std::vector<Condition> where, std::optional<Facet> by);
     explicit BudgetMatch(const BudgetSpec& spec) : BudgetMatch(spec.where, spec.by) {}
     bool matches(const BudgetSubject& subject) const;
     // Writes the instance's name, reusing what `out` has. Trajectories are scoped to the team
     // ("team/trajectory"), so that a guessed id joins nothing (product.md §3.9).
     void instance(const BudgetSubject& subject, std::string& out) const;
-    // A condition of exact values that every match fulfils; nullptr: there is none.
-    const BudgetCondition* exact_condition() const { return exact_ ? &*exact_ : nullptr; }
+    // A condition on a dimension, of exact values, that every match fulfils; nullptr: none.
+    const Condition* exact_condition() const { return exact_ ? &*exact_ : nullptr; }
 
  private:
-    struct Pattern {
-        std::string text;
-        bool glob = false;
-    };
-    struct Condition {
-        Dimension dimension = Dimension::team;
-        std::vector<Pattern> any_of;
-    };
-    static bool holds(const Condition& condition, std::string_view value);
-
     std::vector<Condition> where_;
-    std::optional<Dimension> by_;
-    std::optional<BudgetCondition> exact_;
+    std::optional<Facet> by_;
+    std::optional<Condition> exact_;
 };
 
 // As budget_is_of_team and budget_is_shown_to, of whatever has a `where` and perhaps a `by`.
-bool is_of_team(const std::vector<BudgetCondition>& where, std::optional<Dimension> by,
+bool is_of_team(const std::vector<Condition>& where, const std::optional<Facet>& by,
                 std::string_view instance, std::string_view team);
-bool is_shown_to(const Attribution& caller, const std::vector<BudgetCondition>& where,
-                 std::optional<Dimension> by, std::string_view instance);
+bool is_shown_to(const Attribution& caller, const std::vector<Condition>& where,
+                 const std::optional<Facet>& by, std::string_view instance);
 
 }  // namespace weir::core

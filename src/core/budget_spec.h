@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 #include "base/money.h"
 #include "base/time.h"
 #include "core/attribution.h"
+#include "core/condition.h"
+#include "core/zone.h"
 
 namespace weir::core {
 
@@ -35,12 +38,6 @@ std::string_view budget_unit_name(BudgetUnit u);
 std::string_view window_name(WindowKind w);
 std::string_view clamp_name(Clamp c);
 
-struct BudgetCondition {
-    Dimension dimension;
-    // Exact values or globs with '*'; "(none)" matches a missing value, and nothing else does.
-    std::vector<std::string> any_of;
-};
-
 // More for a while, on top of the amount.
 struct BudgetRaise {
     std::int64_t id = 0;        // of the store
@@ -56,13 +53,14 @@ struct BudgetSpec {
     std::uint64_t id =
         0;  // immutable; minted by the store; same name re-created adopts its balance
     std::string name;
-    std::vector<BudgetCondition> where = {};
-    std::optional<Dimension> by = {};  // one instance for each value; missing value = "(none)"
+    std::vector<Condition> where = {};
+    std::optional<Facet> by = {};  // one instance for each value; missing value = "(none)"
     BudgetUnit unit = BudgetUnit::usd;
     Int128 amount = 0;  // pico-USD, or a count
     // Instances with an amount of their own, by name, sorted. Of a budget with `by`.
     std::vector<std::pair<std::string, Int128>> except = {};
     WindowKind window = WindowKind::month;
+    std::shared_ptr<const Zone> zone = {};  // by whose calendar; nullptr: UTC
     int alert_percent = 80;
     Blocking blocking = Blocking::by_environment;
     Clamp clamp = Clamp::tail;
@@ -80,12 +78,12 @@ struct WindowSpan {
     std::int64_t end = 0;
     bool operator==(const WindowSpan&) const = default;
 };
-WindowSpan window_at(WindowKind kind, UnixTime at);
+WindowSpan window_at(WindowKind kind, UnixTime at, const Zone& zone = {});
+WindowSpan window_at(const BudgetSpec& spec, UnixTime at);
 
 // Does the budget count such a call, and against which instance? For who reads the ledger; the road
 // asks Budgets. Instances by trajectory are named "team/trajectory" (product.md §3.9), a missing
-// value
-// "(none)". `provider` and `model` may be empty where the attribution has them.
+// value "(none)". `provider` and `model` may be empty where the attribution has them.
 bool budget_matches(const BudgetSpec& spec, const Attribution& attribution,
                     std::string_view provider = {}, std::string_view model = {});
 std::string budget_instance(const BudgetSpec& spec, const Attribution& attribution,

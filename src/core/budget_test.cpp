@@ -334,6 +334,23 @@ TEST_F(BudgetsTest, a_clock_that_steps_back_opens_no_second_window) {
     EXPECT_EQ(kind(5, later(-40 * kDay)), VerdictKind::exhausted);
 }
 
+// W6: the rules of a zone can change under an open window; it stays what it was, and no instant
+// belongs to two. kNow is a midnight in UTC.
+TEST_F(BudgetsTest, an_open_window_outlives_a_change_of_its_zones_rules) {
+    BudgetSpec daily = usd_budget(1, 10, WindowKind::day);
+    define({daily});
+    settle(ask(team_, 8), 8);
+    // An hour behind UTC: midnight comes later than it was going to.
+    daily.zone = std::make_shared<Zone>("Anywhere", -3'600, std::vector<Zone::Shift>{});
+    define({daily});
+    EXPECT_EQ(kind(5, later(kDay - 1)), VerdictKind::exhausted);
+    const Verdict next = ask(team_, 5, later(kDay));
+    ASSERT_EQ(next.kind, VerdictKind::admitted);
+    EXPECT_EQ(next.parts[0].window.start, later(kDay).seconds());
+    EXPECT_EQ(next.parts[0].window.end, later(kDay + 3'600).seconds());
+    EXPECT_EQ(ask(team_, 10, later(kDay + 3'600)).kind, VerdictKind::admitted);
+}
+
 TEST_F(BudgetsTest, a_refused_call_does_not_move_the_window) {
     define({usd_budget(1, 10, WindowKind::day)});
     settle(ask(team_, 8), 8);
@@ -530,7 +547,7 @@ TEST(BudgetSight, ACallerIsShownItsTeamsBudgetsAndItsKeys) {
     Attribution caller = whose("support", "t1");
     caller.offer(Dimension::key, "k1", Source::key);
     auto shown = [&caller](std::string_view instance, std::optional<Dimension> by,
-                           std::vector<BudgetCondition> where = {}) {
+                           std::vector<Condition> where = {}) {
         return budget_is_shown_to(
             caller, {.id = 1, .name = "b", .where = std::move(where), .by = by}, instance);
     };

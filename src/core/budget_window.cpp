@@ -1,8 +1,10 @@
-// Calendar windows in UTC: half-open, without gap or overlap (ledger.md I11).
+// Calendar windows of a zone: half-open, without gap or overlap (ledger.md I11). One begins at the
+// first instant whose hour, day, week, month or quarter on the wall is a new one (ledger.md W6), so
+// a day without midnight begins with its first hour, and an hour that clocks repeat is one window.
 #include <chrono>
 #include <limits>
 
-#include "core/budget.h"
+#include "core/budget_spec.h"
 
 namespace weir::core {
 namespace {
@@ -29,6 +31,31 @@ WindowSpan months_at(sys_days day, unsigned length) {
     return {seconds_of(sys_days{first / 1}), seconds_of(sys_days{next / 1})};
 }
 
+// As the wall shows it.
+WindowSpan local_window(WindowKind kind, std::int64_t local) {
+    const std::int64_t day = floor_div(local, kDay);
+    switch (kind) {
+        case WindowKind::hour: {
+            const std::int64_t start = floor_div(local, kHour) * kHour;
+            return {start, start + kHour};
+        }
+        case WindowKind::day:
+            return {day * kDay, (day + 1) * kDay};
+        case WindowKind::week: {
+            // 1970-01-01 was a Thursday, so weeks start three days before a multiple of seven.
+            const std::int64_t monday = floor_div(day + 3, 7) * 7 - 3;
+            return {monday * kDay, (monday + 7) * kDay};
+        }
+        case WindowKind::month:
+            return months_at(sys_days{days{day}}, 1);
+        case WindowKind::quarter:
+            return months_at(sys_days{days{day}}, 3);
+        case WindowKind::total:
+            break;
+    }
+    return {0, std::numeric_limits<std::int64_t>::max()};
+}
+
 }  // namespace
 
 std::string_view window_name(WindowKind w) {
@@ -49,30 +76,16 @@ std::string_view window_name(WindowKind w) {
     return "total";
 }
 
-WindowSpan window_at(WindowKind kind, UnixTime at) {
-    const std::int64_t seconds = floor_div(at.ns, 1'000'000'000);
-    const std::int64_t day = floor_div(seconds, kDay);
-    const sys_days date{days{day}};
-    switch (kind) {
-        case WindowKind::hour: {
-            const std::int64_t start = floor_div(seconds, kHour) * kHour;
-            return {start, start + kHour};
-        }
-        case WindowKind::day:
-            return {day * kDay, (day + 1) * kDay};
-        case WindowKind::week: {
-            // 1970-01-01 was a Thursday, so weeks start three days before a multiple of seven.
-            const std::int64_t monday = floor_div(day + 3, 7) * 7 - 3;
-            return {monday * kDay, (monday + 7) * kDay};
-        }
-        case WindowKind::month:
-            return months_at(date, 1);
-        case WindowKind::quarter:
-            return months_at(date, 3);
-        case WindowKind::total:
-            break;
-    }
-    return {0, std::numeric_limits<std::int64_t>::max()};
+WindowSpan window_at(WindowKind kind, UnixTime at, const Zone& zone) {
+    if (kind == WindowKind::total) return local_window(kind, 0);
+    const std::int64_t now = floor_div(at.ns, 1'000'000'000);
+    const WindowSpan shown = local_window(kind, zone.latest_local(now));
+    return {zone.first_at(shown.start), zone.first_at(shown.end)};
+}
+
+WindowSpan window_at(const BudgetSpec& spec, UnixTime at) {
+    static const Zone kUtc;
+    return window_at(spec.window, at, spec.zone ? *spec.zone : kUtc);
 }
 
 }  // namespace weir::core

@@ -21,6 +21,7 @@
 #include "core/price.h"
 #include "core/rate_limit.h"
 #include "core/stop.h"
+#include "core/team.h"
 
 namespace weir::core {
 
@@ -43,11 +44,6 @@ struct KeyRecord {
     std::string task_type;
     std::string user;
     std::vector<std::string> models;  // allowed names, globs with '*'; empty = all
-};
-
-struct TeamRecord {
-    std::string name;
-    std::map<std::string, std::string> attributes;  // department, cost_center, owner …
 };
 
 struct EnvironmentRecord {
@@ -133,11 +129,12 @@ struct Observing {
 struct Policy {
     std::uint64_t version = 0;
     std::unordered_map<std::string, KeyRecord> keys;  // by id
-    std::map<std::string, TeamRecord> teams;
+    Teams teams;
     std::vector<EnvironmentRecord> environments;
     std::vector<ProviderRecord> providers;
     std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
     std::vector<BudgetSpec> budgets;
+    std::shared_ptr<const Zone> zone;  // of their windows; nullptr: UTC
     std::vector<RateLimitSpec> rate_limits;
     std::vector<StopRule> stops;
     std::vector<AccessRule> access;

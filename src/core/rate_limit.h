@@ -30,8 +30,8 @@ std::string_view rate_unit_name(RateUnit u);
 
 struct RateLimitSpec {
     std::string name;
-    std::vector<BudgetCondition> where = {};
-    std::optional<Dimension> by = {};  // one instance for each value; missing value = "(none)"
+    std::vector<Condition> where = {};
+    std::optional<Facet> by = {};  // one instance for each value; missing value = "(none)"
     // A minute; 0 = not limited.
     std::int64_t requests = 0;
     std::int64_t tokens = 0;

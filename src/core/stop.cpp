@@ -15,19 +15,6 @@ const StopRule* stopped_by(const std::vector<StopRule>& stops, const Attribution
     return at == stops.end() ? nullptr : &*at;
 }
 
-std::string conditions_text(const std::vector<BudgetCondition>& where) {
-    std::string out;
-    for (const BudgetCondition& condition : where) {
-        if (!out.empty()) out += " and ";
-        out += dimension_name(condition.dimension);
-        for (std::size_t i = 0; i < condition.any_of.size(); ++i) {
-            out += i == 0 ? "=" : "|";
-            out += condition.any_of[i];
-        }
-    }
-    return out.empty() ? "everything" : out;
-}
-
 std::string stop_message(const StopRule& stop) {
     std::string out = "An operator has stopped " + conditions_text(stop.where);
     if (!stop.reason.empty()) out += ": " + stop.reason;

@@ -9,24 +9,21 @@
 
 #include "base/time.h"
 #include "core/attribution.h"
-#include "core/budget.h"
+#include "core/condition.h"
 
 namespace weir::core {
 
 struct StopRule {
-    std::int64_t id = 0;                      // never used again
-    std::vector<BudgetCondition> where = {};  // all must hold; none: every call
-    std::string reason = {};                  // told to callers
-    std::string actor = {};                   // not told
+    std::int64_t id = 0;                // never used again
+    std::vector<Condition> where = {};  // all must hold; none: every call
+    std::string reason = {};            // told to callers
+    std::string actor = {};             // not told
     UnixTime since = {};
 };
 
 // The first that holds for such a call; nullptr: it may go on.
 const StopRule* stopped_by(const std::vector<StopRule>& stops, const Attribution& attribution,
                            std::string_view provider, std::string_view model);
-
-// "agent=triage and team=support", "everything"
-std::string conditions_text(const std::vector<BudgetCondition>& where);
 
 // For callers: what was stopped, and why.
 std::string stop_message(const StopRule& stop);

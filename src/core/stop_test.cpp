@@ -12,12 +12,12 @@ Attribution caller() {
     return out;
 }
 
-StopRule stop(std::vector<BudgetCondition> where, std::string reason = "") {
+StopRule stop(std::vector<Condition> where, std::string reason = "") {
     return {.id = 1, .where = std::move(where), .reason = std::move(reason), .actor = "ada"};
 }
 
 TEST(Stop, HoldsWhereAllItsConditionsDo) {
-    const auto stops = [](std::vector<BudgetCondition> where) {
+    const auto stops = [](std::vector<Condition> where) {
         return stopped_by({stop(std::move(where))}, caller(), "openai", "gpt-6-sol") != nullptr;
     };
     EXPECT_TRUE(stops({{Dimension::agent, {"triage"}}}));

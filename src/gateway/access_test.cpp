@@ -14,10 +14,9 @@ using Json = nlohmann::json;
 class AccessRules : public RoadTest {
  protected:
     void only(std::vector<std::string> models) {
-        company.policy.access = {
-            {.name = "small-only",
-             .where = {{.dimension = core::Dimension::team, .any_of = {"support"}}},
-             .models = std::move(models)}};
+        company.policy.access = {{.name = "small-only",
+                                  .where = {{core::Dimension::team, {"support"}}},
+                                  .models = std::move(models)}};
     }
     static std::string asking(std::string_view model) {
         return Json{{"model", model},

@@ -90,6 +90,25 @@ TEST_F(Refusals, ABudgetOfCallsSaysHowManyWereMade) {
     EXPECT_EQ(error.at("weir").at("amount"), "1");
 }
 
+// The zone is 14 hours ahead, so its day ends at 10:00 UTC; the refusal says so, and it is so.
+TEST_F(Refusals, ADaysBudgetBeginsAnewAtMidnightOfItsZone) {
+    core::BudgetSpec spec = key_budget(1, core::BudgetUnit::calls, 1);
+    spec.window = core::WindowKind::day;
+    spec.zone = std::make_shared<core::Zone>("Pacific/Kiritimati", 14 * 3'600,
+                                             std::vector<core::Zone::Shift>{});
+    company.policy.budgets = {spec};
+    ASSERT_EQ(chat(chat_body()).status, 200);
+    auto answer = chat(chat_body());
+    EXPECT_EQ(answer.status, 402);
+    const std::string told = Json::parse(answer.body).at("error").at("weir").at("resets_at");
+    EXPECT_THAT(told, testing::EndsWith("T10:00:00Z"));
+    machine.scheduler.run_for(*parse_rfc3339(told) - weir->treasury().now() -
+                              std::chrono::seconds{1});
+    EXPECT_EQ(chat(chat_body()).status, 402);
+    machine.scheduler.run_for(std::chrono::seconds{1});
+    EXPECT_EQ(chat(chat_body()).status, 200);
+}
+
 TEST_F(Refusals, SpentInAnthropicsWords) {
     company.policy.budgets = {team_budget(1, "support", 100'000'000'000)};
     provider = [](const world::Received&) {

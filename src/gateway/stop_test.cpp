@@ -34,7 +34,7 @@ class Stops : public RoadTest {
         return open;
     }
     // Tells the road, and how long it took until the call had its answer.
-    Duration stop(Open& open, std::vector<core::BudgetCondition> where) {
+    Duration stop(Open& open, std::vector<core::Condition> where) {
         const MonoTime told = machine.scheduler.now();
         tell({{.id = 1, .where = std::move(where), .reason = "it loops"}});
         machine.scheduler.run_until([&] { return open.done; }, seconds{120});
@@ -55,7 +55,7 @@ class Stops : public RoadTest {
     runtime::TaskGroup tasks_;
 };
 
-const std::vector<core::BudgetCondition> kSupport{{core::Dimension::team, {"support"}}};
+const std::vector<core::Condition> kSupport{{core::Dimension::team, {"support"}}};
 
 TEST_F(Stops, NewCallsAreRefusedForGoodAndTakeNoMoney) {
     company.policy.budgets = {team_budget(1, "support", 1'000'000'000'000)};

@@ -12,12 +12,25 @@ namespace {
 constexpr std::string_view kBlocking[] = {"by_environment", "always", "never"};
 
 // The same set of calls, however its conditions were ordered.
-std::vector<core::BudgetCondition> canonical(std::vector<core::BudgetCondition> where) {
-    for (core::BudgetCondition& condition : where) std::ranges::sort(condition.any_of);
+std::vector<core::Condition> canonical(std::vector<core::Condition> where) {
+    for (core::Condition& condition : where) std::ranges::sort(condition.any_of);
     std::ranges::sort(where, [](const auto& a, const auto& b) {
-        return std::tie(a.dimension, a.any_of) < std::tie(b.dimension, b.any_of);
+        return std::tie(a.facet.dimension, a.facet.attribute, a.any_of) <
+               std::tie(b.facet.dimension, b.facet.attribute, b.any_of);
     });
     return where;
+}
+
+// What the attributes of teams make of the budget: other teams, another set of calls.
+void append_teams(std::string& shape, const core::BudgetSpec& spec) {
+    for (const core::Condition& condition : canonical(spec.where)) {
+        if (condition.facet.attribute.empty()) continue;
+        shape += '|';
+        append_strings(shape, condition.teams());
+    }
+    if (!spec.by || spec.by->attribute.empty()) return;
+    shape += '|';
+    append_object(shape, {spec.by->by_team.begin(), spec.by->by_team.end()});
 }
 
 template <class T, std::size_t N, class Name>
@@ -62,7 +75,7 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
         row.text(8), [](core::Blocking b) { return kBlocking[static_cast<std::size_t>(b)]; });
     const auto amount = parse_int128(row.text(5));
     auto except = parse_except(row.text(12));
-    if (!row.is_null(3)) spec.by = core::dimension_named(row.text(3));
+    if (!row.is_null(3)) spec.by = core::Facet::named(row.text(3));
     if (!where || !unit || !window || !blocking || !clamp || !amount || !except ||
         (!row.is_null(3) && !spec.by)) {
         return fail(ErrorCode::corrupt, "budget " + spec.name + " in the database is not readable");
@@ -82,11 +95,11 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
 
 }  // namespace
 
-std::string conditions_json(const std::vector<core::BudgetCondition>& where) {
+std::string conditions_json(const std::vector<core::Condition>& where) {
     std::string out = "[";
     for (std::size_t i = 0; i < where.size(); ++i) {
         out += i == 0 ? "[" : ",[";
-        append_json_string(out, core::dimension_name(where[i].dimension));
+        append_json_string(out, where[i].facet.name());
         out += ',';
         append_strings(out, where[i].any_of);
         out += ']';
@@ -94,15 +107,15 @@ std::string conditions_json(const std::vector<core::BudgetCondition>& where) {
     return out + "]";
 }
 
-std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text) {
+std::optional<std::vector<core::Condition>> parse_conditions(std::string_view text) {
     const nlohmann::json array = nlohmann::json::parse(text, nullptr, false);
     if (!array.is_array()) return std::nullopt;
-    std::vector<core::BudgetCondition> out;
+    std::vector<core::Condition> out;
     for (const nlohmann::json& pair : array) {
         if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) return std::nullopt;
-        const auto dimension = core::dimension_named(pair[0].get<std::string>());
-        if (!dimension) return std::nullopt;
-        out.push_back({*dimension, parse_strings(pair[1].dump())});
+        auto facet = core::Facet::named(pair[0].get<std::string>());
+        if (!facet) return std::nullopt;
+        out.push_back({std::move(*facet), parse_strings(pair[1].dump())});
     }
     return out;
 }
@@ -111,11 +124,15 @@ std::uint64_t budget_id_of(const core::BudgetSpec& spec) {
     std::string shape;
     append_json_string(shape, spec.name);
     shape += conditions_json(canonical(spec.where));
-    shape += spec.by ? core::dimension_name(*spec.by) : "-";
+    shape += spec.by ? spec.by->name() : "-";
     shape += '|';
     shape += core::budget_unit_name(spec.unit);
     shape += '|';
     shape += core::window_name(spec.window);
+    append_teams(shape, spec);
+    const bool in_zone =
+        spec.window != core::WindowKind::total && spec.zone && !spec.zone->is_utc();
+    if (in_zone) shape += "|" + spec.zone->name();
     // 63 bits: SQLite's integers have a sign.
     const std::uint64_t id = XXH3_64bits(shape.data(), shape.size()) >> 1;
     return id == 0 ? 1 : id;
@@ -127,7 +144,7 @@ std::string budget_json(const core::BudgetSpec& spec) {
                   {{"id", std::to_string(spec.id)},
                    {"name", spec.name},
                    {"where", conditions_json(spec.where)},
-                   {"by", spec.by ? std::string{core::dimension_name(*spec.by)} : ""},
+                   {"by", spec.by ? spec.by->name() : ""},
                    {"unit", std::string{core::budget_unit_name(spec.unit)}},
                    {"amount", to_string(spec.amount)},
                    {"except", except_json(spec)},
@@ -212,10 +229,12 @@ Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::str
         "origin,removed_at=NULL");
     if (!upsert) return std::unexpected(std::move(upsert).error());
     const std::string where = conditions_json(spec.where);
+    std::string by;
     std::string amount;
     upsert->bind(1, static_cast<std::int64_t>(spec.id)).bind(2, spec.name).bind(3, where);
     if (spec.by) {
-        upsert->bind(4, core::dimension_name(*spec.by));
+        by = spec.by->name();
+        upsert->bind(4, by);
     } else {
         upsert->bind_null(4);
     }

@@ -7,22 +7,24 @@
 #include <vector>
 
 #include "core/budget.h"
+#include "store/recovery.h"
 #include "store/sqlite.h"
 
 namespace weir::store {
 
 // `where` as a column: [["team",["a","b"]],…].
-std::string conditions_json(const std::vector<core::BudgetCondition>& where);
-std::optional<std::vector<core::BudgetCondition>> parse_conditions(std::string_view text);
+std::string conditions_json(const std::vector<core::Condition>& where);
+std::optional<std::vector<core::Condition>> parse_conditions(std::string_view text);
 
-// Follows from what the budget counts: name, conditions, `by`, unit, window. Never 0.
+// Follows from what the budget counts: name, conditions, `by`, unit, window; the zone of that, and
+// which teams have the attributes that it names. Never 0.
 std::uint64_t budget_id_of(const core::BudgetSpec& spec);
 // All of it, for the audit log and for people.
 std::string budget_json(const core::BudgetSpec& spec);
 
 std::string raise_json(const core::BudgetRaise& raise);
 
-// With their raises.
+// With their raises; the zone and the teams' attributes are for the directory to add.
 Result<std::vector<core::BudgetSpec>> read_budgets(Database& database);
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
                       UnixTime at);
@@ -30,7 +32,8 @@ Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::str
 // Brings the balances of the window that is open at `now` up to what the entries say, where they
 // say more (ledger.md W3): what the budget would have counted, had it been there. A call in flight
 // counts at its bound, and stays at it: it holds nothing of this budget that its end could settle.
-// Inside the caller's transaction, with the books level with the journal.
-Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now);
+// Inside the caller's transaction, with the books level with the journal. Returns what was added.
+Result<std::vector<Balance>> seed_from_ledger(Database& database, const core::BudgetSpec& spec,
+                                              UnixTime now);
 
 }  // namespace weir::store

@@ -139,8 +139,9 @@ Result<Amounts> count(Database& database, const core::BudgetSpec& spec, core::Wi
 
 }  // namespace
 
-Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, UnixTime now) {
-    const core::WindowSpan window = core::window_at(spec.window, now);
+Result<std::vector<Balance>> seed_from_ledger(Database& database, const core::BudgetSpec& spec,
+                                              UnixTime now) {
+    const core::WindowSpan window = core::window_at(spec, now);
     Result<Amounts> counted = count(database, spec, window);
     if (!counted) return std::unexpected(std::move(counted).error());
     Result<Statement> known = database.prepare(
@@ -151,6 +152,7 @@ Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, Unix
     Result<Statement> upsert =
         database.prepare("INSERT OR REPLACE INTO budget_seeds VALUES (?1,?2,?3,?4,?5)");
     if (!upsert) return std::unexpected(std::move(upsert).error());
+    std::vector<Balance> added;
     for (const auto& [instance, amount] : *counted) {
         for (Statement* statement : {&*known, &*upsert}) {
             statement->bind(1, static_cast<std::int64_t>(spec.id)).bind(2, instance);
@@ -165,9 +167,10 @@ Result<> seed_from_ledger(Database& database, const core::BudgetSpec& spec, Unix
         if (amount <= folded + seeded) continue;
         std::string text;
         upsert->bind_int128(5, amount - folded, text);
-        if (Result<> done = upsert->run(); !done) return done;
+        if (Result<> done = upsert->run(); !done) return std::unexpected(std::move(done).error());
+        added.push_back({spec.id, instance, window, amount - folded - seeded, 0});
     }
-    return {};
+    return added;
 }
 
 }  // namespace weir::store

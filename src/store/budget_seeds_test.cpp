@@ -1,4 +1,5 @@
 // A budget that is made in mid-window starts with what it would have counted, had it been there.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
 
@@ -39,7 +40,7 @@ struct Ledger {
     }
 };
 
-core::BudgetSpec budget(BudgetUnit unit, std::vector<core::BudgetCondition> where = {},
+core::BudgetSpec budget(BudgetUnit unit, std::vector<core::Condition> where = {},
                         std::optional<Dimension> by = {}) {
     core::BudgetSpec spec;
     spec.name = "late";
@@ -112,6 +113,90 @@ TEST(BudgetSeed, HoldsCorrectionsOfWhatWasReleasedToo) {
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens)), (Figures{{"", "420"}}));
 }
 
+// Rollups know whole hours of UTC; a zone's window may begin within one.
+TEST(BudgetSeed, CountsAZonesWindowToTheEntry) {
+    Ledger ledger;
+    const auto end_at = [](std::uint64_t seq, std::int64_t second, std::int64_t ns) {
+        ledger::EndRecord end = end_of(attempt(seq));
+        end.head.admitted_at = {(kNoon + second) * 1'000'000'000 + ns};
+        return end;
+    };
+    ledger.write({end_at(1, 1'799, 999'999'999), end_at(2, 1'800, 0), end_at(3, 5'399, 0)});
+    const auto india =
+        std::make_shared<core::Zone>("Asia/Kolkata", 19'800, std::vector<core::Zone::Shift>{});
+    core::BudgetSpec hourly = budget(BudgetUnit::calls);
+    hourly.window = core::WindowKind::hour;
+    ledger.change.at = UnixTime::from_seconds(kNoon + 3'599);
+    EXPECT_EQ(ledger.seeded(hourly), (Figures{{"", "2"}})) << "noon to one";
+    ASSERT_TRUE(ledger.directory->apply_config_budgets({}, india, ledger.change));
+    EXPECT_EQ(ledger.seeded(hourly), (Figures{{"", "2"}})) << "half past noon to half past one";
+    const auto spec = ledger.directory->budgets().value().at(0);
+    const auto balances = load_balances(ledger.database, ledger.change.at).value();
+    const auto own = std::ranges::find(balances, spec.id, &Balance::budget_id);
+    ASSERT_NE(own, balances.end());
+    EXPECT_EQ(own->window, (core::WindowSpan{kNoon + 1'800, kNoon + 5'400}));
+}
+
+TEST(BudgetSeed, TakesWhatWasAdmittedBetweenItsMakingAndItsBeingInForce) {
+    Ledger ledger;
+    ledger.write({end_of(attempt(1))});
+    const core::BudgetSpec made =
+        ledger.directory->put_budget(budget(BudgetUnit::tokens), "api", ledger.change).value();
+    const auto again = [&] {
+        Figures out;
+        for (const Balance& b : ledger.directory->seed_again({made}, ledger.change.at).value()) {
+            out[b.instance] = to_string(b.settled);
+        }
+        return out;
+    };
+    EXPECT_EQ(again(), Figures{});
+    ledger::EndRecord holder = end_of(attempt(3));
+    ASSERT_EQ(holder.parts[0].unit, BudgetUnit::usd);
+    holder.parts[0].budget_id = made.id;
+    holder.parts[0].unit = BudgetUnit::tokens;
+    holder.parts[0].window = core::window_at(made, ledger.change.at);
+    holder.parts[0].instance.clear();
+    ledger.write({end_of(attempt(2)), holder});
+    EXPECT_EQ(again(), (Figures{{"", "420"}})) << "of the one that does not hold it";
+    EXPECT_EQ(again(), Figures{});
+}
+
+// A team's attributes are what they are now, for what it has spent already too.
+TEST(BudgetSeed, FollowsTheAttributesOfTeams) {
+    Ledger ledger;
+    ledger.write({end_of(attempt(1)), end_of(attempt(2)), end_of(attempt(3))});
+    const auto set_department = [&](const std::string& team, const std::string& department) {
+        core::TeamRecord record{team, {}};
+        if (!department.empty()) record.attributes["department"] = department;
+        if (ledger.directory->teams().value().contains(team)) {
+            ASSERT_TRUE(ledger.directory->update_team(record, ledger.change));
+        } else {
+            ASSERT_TRUE(ledger.directory->create_team(record, ledger.change));
+        }
+    };
+    const auto counted = [&] {
+        Figures out;
+        const auto spec = ledger.directory->budgets().value().at(0);
+        for (const Balance& b : load_balances(ledger.database, ledger.change.at).value()) {
+            if (b.budget_id == spec.id && b.settled != 0) out[b.instance] = to_string(b.settled);
+        }
+        return out;
+    };
+    const core::Facet department = *core::Facet::named("department");
+    EXPECT_EQ(ledger.seeded(budget(BudgetUnit::calls, {{department, {"growth"}}})), Figures{});
+    set_department("research", "growth");
+    EXPECT_EQ(counted(), (Figures{{"", "2"}}));
+    set_department("support", "growth");
+    EXPECT_EQ(counted(), (Figures{{"", "3"}}));
+    set_department("research", "service");
+    EXPECT_EQ(counted(), (Figures{{"", "1"}}));
+    ASSERT_TRUE(ledger.directory->remove_team("support", ledger.change));
+    EXPECT_EQ(counted(), Figures{}) << "a team that is gone has no attributes";
+    core::BudgetSpec each = budget(BudgetUnit::calls, {}, {});
+    each.by = department;
+    EXPECT_EQ(ledger.seeded(each), (Figures{{"service", "2"}, {"(none)", "1"}}));
+}
+
 // ---- the same calls, counted live and seeded --------------------------------------------------
 
 constexpr Dimension kAsked[] = {Dimension::team, Dimension::application, Dimension::trajectory,
@@ -158,9 +243,9 @@ std::vector<Tried> random_calls(SeededRng& rng) {
 core::BudgetSpec random_budget(SeededRng& rng) {
     constexpr BudgetUnit kUnits[] = {BudgetUnit::usd, BudgetUnit::tokens, BudgetUnit::calls};
     constexpr std::string_view kPatterns[] = {"a", "ab", "a*", "*b", "*", "(none)", "openai"};
-    std::vector<core::BudgetCondition> where;
+    std::vector<core::Condition> where;
     for (auto n = rng.below(3); n > 0; --n) {
-        core::BudgetCondition condition{kAsked[rng.below(6)], {}};
+        core::Condition condition{kAsked[rng.below(6)], {}};
         for (auto values = 1 + rng.below(2); values > 0; --values) {
             condition.any_of.emplace_back(kPatterns[rng.below(7)]);
         }

@@ -106,7 +106,9 @@ Result<> Directory::create_team(const core::TeamRecord& team, const Change& chan
             return fail(ErrorCode::conflict, "there is a team " + team.name + " already");
         }
         if (Result<> done = write_team(team, change.at); !done) return done;
-        return write_audit(change, "team.create", "team:" + team.name, "", team_json(team));
+        Result<> noted =
+            write_audit(change, "team.create", "team:" + team.name, "", team_json(team));
+        return noted ? recount_budgets(change) : noted;
     });
 }
 
@@ -116,8 +118,9 @@ Result<> Directory::update_team(const core::TeamRecord& team, const Change& chan
         if (!found) return std::unexpected(std::move(found).error());
         if (!*found) return fail(ErrorCode::not_found, "there is no team " + team.name);
         if (Result<> done = write_team(team, change.at); !done) return done;
-        return write_audit(change, "team.update", "team:" + team.name, team_json(**found),
-                           team_json(team));
+        Result<> noted = write_audit(change, "team.update", "team:" + team.name, team_json(**found),
+                                     team_json(team));
+        return noted ? recount_budgets(change) : noted;
     });
 }
 
@@ -140,14 +143,15 @@ Result<> Directory::remove_team(std::string_view name, const Change& change) {
         if (!remove) return std::unexpected(std::move(remove).error());
         remove->bind(1, name);
         if (Result<> done = remove->run(); !done) return done;
-        return write_audit(change, "team.remove", "team:" + text, team_json(**found), "");
+        Result<> noted = write_audit(change, "team.remove", "team:" + text, team_json(**found), "");
+        return noted ? recount_budgets(change) : noted;
     });
 }
 
-Result<std::vector<core::TeamRecord>> Directory::teams() {
+Result<core::Teams> Directory::teams() {
     Result<Statement> rows = database_.prepare("SELECT name,attributes FROM teams ORDER BY name");
     if (!rows) return std::unexpected(std::move(rows).error());
-    std::vector<core::TeamRecord> out;
+    core::Teams out;
     for (;;) {
         Result<bool> row = rows->step();
         if (!row) return std::unexpected(std::move(row).error());
@@ -157,7 +161,7 @@ Result<std::vector<core::TeamRecord>> Directory::teams() {
         for (auto& [key, value] : parse_object(rows->text(1))) {
             team.attributes[key] = std::move(value);
         }
-        out.push_back(std::move(team));
+        out.emplace(rows->string(0), std::move(team));
     }
 }
 
@@ -192,9 +196,9 @@ Result<PolicyParts> Directory::load_policy_parts() {
             parts.admin_keys.push_back(std::move(key));
         }
     }
-    Result<std::vector<core::TeamRecord>> all_teams = teams();
+    Result<core::Teams> all_teams = teams();
     if (!all_teams) return std::unexpected(std::move(all_teams).error());
-    for (core::TeamRecord& team : *all_teams) parts.teams.emplace(team.name, team);
+    parts.teams = std::move(*all_teams);
     Result<std::vector<core::BudgetSpec>> all_budgets = budgets();
     if (!all_budgets) return std::unexpected(std::move(all_budgets).error());
     parts.budgets = std::move(*all_budgets);

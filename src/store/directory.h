@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "core/identify.h"
 #include "core/policy.h"
+#include "store/recovery.h"
 #include "store/sqlite.h"
 
 namespace weir::store {
@@ -69,7 +70,7 @@ struct AuditRow {
 struct PolicyParts {
     std::vector<core::KeyRecord> keys;  // data keys, revoked and expired ones too: they are told so
     std::vector<StoredKey> admin_keys;
-    std::map<std::string, core::TeamRecord> teams;
+    core::Teams teams;
     std::vector<core::BudgetSpec> budgets;
     std::vector<core::StopRule> stops;
     std::optional<core::Observing> observing;
@@ -90,14 +91,17 @@ class Directory {
     Result<StoredKey> key(std::string_view id);
     Result<std::vector<StoredKey>> keys();
 
+    // A team's attributes are what they are now, for past calls too: a change makes budgets that
+    // ask for them other budgets, which start with what the ledger knows. Flush first, as for
+    // put_budget.
     Result<> create_team(const core::TeamRecord& team, const Change& change);
     Result<> update_team(const core::TeamRecord& team, const Change& change);
     // Errors: conflict while it has keys that are not revoked.
     Result<> remove_team(std::string_view name, const Change& change);
-    Result<std::vector<core::TeamRecord>> teams();
+    Result<core::Teams> teams();
 
     // Creates or changes the budget of that name; returns it with its id and version. The id
-    // follows from name, conditions, `by`, unit and window: the same budget made again finds its
+    // follows from name, conditions, `by`, unit, window, zone: the same budget made again finds its
     // balances, and one that counts something else is another budget, which starts with what the
     // ledger knows of its present window (ledger.md W3, W4), calls in flight at their bounds. Let
     // the bookkeeper flush first. `origin`: "api", or a test's. Errors: conflict, of this and of
@@ -105,9 +109,15 @@ class Directory {
     Result<core::BudgetSpec> put_budget(const core::BudgetSpec& spec, std::string_view origin,
                                         const Change& change);
     Result<> remove_budget(std::string_view name, const Change& change);
-    // The budgets of the configuration, whole: others of that origin are removed. Flush first, too.
-    Result<> apply_config_budgets(const std::vector<core::BudgetSpec>& specs, const Change& change);
+    // The budgets of the configuration, whole: others of that origin are removed. From here on the
+    // windows of all budgets are that zone's (nullptr: UTC). Flush first, too.
+    Result<> apply_config_budgets(const std::vector<core::BudgetSpec>& specs,
+                                  std::shared_ptr<const core::Zone> zone, const Change& change);
     Result<std::vector<core::BudgetSpec>> budgets();
+    // Budgets that calls hold from now on: adds to their seeds what was admitted since they were
+    // made, and before that. Returns what was added. Flush first, too.
+    Result<std::vector<Balance>> seed_again(const std::vector<core::BudgetSpec>& specs,
+                                            UnixTime now);
     // More of a budget until an instant, whoever set it; it ends by itself, or with `end_raises`.
     // Both return the budget as it is then. Errors: not_found, conflict beyond 100 at once.
     Result<core::BudgetSpec> raise_budget(std::string_view name, core::BudgetRaise raise,
@@ -115,7 +125,7 @@ class Directory {
     Result<core::BudgetSpec> end_raises(std::string_view name, const Change& change);
 
     // Ends what `where` says until `resume`; at most 100 at once. Errors: conflict beyond.
-    Result<core::StopRule> stop(std::vector<core::BudgetCondition> where, std::string reason,
+    Result<core::StopRule> stop(std::vector<core::Condition> where, std::string reason,
                                 const Change& change);
     Result<core::StopRule> resume(std::int64_t id, const Change& change);
     Result<std::vector<core::StopRule>> stops();
@@ -148,6 +158,10 @@ class Directory {
     Result<core::BudgetSpec> put_budget_row(core::BudgetSpec spec, std::string_view origin,
                                             const Change& change);
     Result<> remove_budget_row(std::string_view name, const Change& change);
+    Result<> remove_unlisted(const std::vector<core::BudgetSpec>& specs, const Change& change);
+    Result<> put_config_budgets(const std::vector<core::BudgetSpec>& specs, const Change& change);
+    Result<> note_zone(const Change& change);
+    Result<> recount_budgets(const Change& change);
     Result<core::BudgetSpec> change_raises(
         std::string_view name, const std::function<Result<>(const core::BudgetSpec&)>& body);
     Result<> write_audit(const Change& change, std::string_view action, std::string_view subject,
@@ -156,6 +170,7 @@ class Directory {
     Database database_;
     core::Sha256 sha256_;
     Rng* rng_;
+    std::shared_ptr<const core::Zone> zone_;  // of the budgets' windows; nullptr: UTC
 };
 
 }  // namespace weir::store

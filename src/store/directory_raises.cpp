@@ -83,7 +83,7 @@ Result<core::BudgetSpec> Directory::change_raises(
     std::string_view name, const std::function<Result<>(const core::BudgetSpec&)>& body) {
     core::BudgetSpec changed;
     const auto find = [&]() -> Result<core::BudgetSpec> {
-        Result<std::vector<core::BudgetSpec>> all = read_budgets(database_);
+        Result<std::vector<core::BudgetSpec>> all = budgets();
         if (!all) return std::unexpected(std::move(all).error());
         const auto spec = std::ranges::find(*all, name, &core::BudgetSpec::name);
         if (spec != all->end()) return std::move(*spec);

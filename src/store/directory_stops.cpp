@@ -19,7 +19,7 @@ Result<> check(const core::StopRule& stop) {
     if (!is_reason(stop.reason)) {
         return fail(ErrorCode::invalid_parameter, "a reason has at most 500 bytes of UTF-8");
     }
-    const bool whole = std::ranges::all_of(stop.where, [](const core::BudgetCondition& condition) {
+    const bool whole = std::ranges::all_of(stop.where, [](const core::Condition& condition) {
         return !condition.any_of.empty() &&
                std::ranges::none_of(condition.any_of, &std::string::empty);
     });
@@ -31,6 +31,8 @@ Result<> check(const core::StopRule& stop) {
 }  // namespace
 
 Result<std::vector<core::StopRule>> Directory::stops() {
+    Result<core::Teams> known = teams();
+    if (!known) return std::unexpected(std::move(known).error());
     Result<Statement> rows =
         database_.prepare("SELECT id,conditions,reason,actor,since FROM stops ORDER BY id");
     if (!rows) return std::unexpected(std::move(rows).error());
@@ -41,6 +43,7 @@ Result<std::vector<core::StopRule>> Directory::stops() {
         if (!*row) return out;
         auto where = parse_conditions(rows->text(1));
         if (!where) return fail(ErrorCode::corrupt, "a stop in the database is not readable");
+        core::learn(*where, *known);
         out.push_back({rows->integer(0),
                        std::move(*where),
                        rows->string(2),
@@ -49,7 +52,7 @@ Result<std::vector<core::StopRule>> Directory::stops() {
     }
 }
 
-Result<core::StopRule> Directory::stop(std::vector<core::BudgetCondition> where, std::string reason,
+Result<core::StopRule> Directory::stop(std::vector<core::Condition> where, std::string reason,
                                        const Change& change) {
     core::StopRule stop{0, std::move(where), std::move(reason), change.actor, change.at};
     if (Result<> good = check(stop); !good) return std::unexpected(std::move(good).error());

@@ -233,9 +233,9 @@ TEST(Directory, ARaiseOutlivesAChangeOfItsBudgetAndIsTidiedWhenItIsOver) {
 TEST(Directory, BudgetOfTheConfigurationGoesWithItAndOneOfTheApiStays) {
     Office office;
     ASSERT_TRUE(office.directory->put_budget(monthly("mine", 5), "api", office.change));
-    ASSERT_TRUE(
-        office.directory->apply_config_budgets({monthly("a", 1), monthly("b", 2)}, office.change));
-    ASSERT_TRUE(office.directory->apply_config_budgets({monthly("b", 2)}, office.change));
+    ASSERT_TRUE(office.directory->apply_config_budgets({monthly("a", 1), monthly("b", 2)}, nullptr,
+                                                       office.change));
+    ASSERT_TRUE(office.directory->apply_config_budgets({monthly("b", 2)}, nullptr, office.change));
     std::vector<std::string> names;
     for (const auto& spec : office.directory->budgets().value()) names.push_back(spec.name);
     EXPECT_EQ(names, (std::vector<std::string>{"b", "mine"}));

@@ -49,7 +49,7 @@ def test_check_tells_rules_and_what_is_wrong_with_them(start_weir, upstream, tmp
     weir = start_weir(config_for(upstream.url, access={
         "interns": {"where": {"group": "interns"}, "models": ["small"], "mode": "observe"}}))
     said = weir.cli("check", "--config", weir.file).stdout
-    assert "access     interns      models small for team.group=interns: observed only" in said
+    assert "access     interns      models small for group=interns: observed only" in said
     for rule, why in (({"models": ["x"], "where": {"agent": "a"}}, "callers can set 'agent'"),
                       ({"models": ["x"], "where": {"taem": "a"}}, "did you mean 'team'"),
                       ({"where": {"team": "a"}}, "allows everything"),
