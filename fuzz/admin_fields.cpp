@@ -48,6 +48,14 @@ void check_own_team(const std::vector<std::pair<core::Dimension, std::string>>& 
     }
 }
 
+void check_own_team(const std::vector<core::Condition>& where) {
+    const core::Facet team = core::Dimension::team;
+    WEIR_CHECK(std::ranges::count(where, team, &core::Condition::facet) == 1);
+    for (const core::Condition& condition : where) {
+        WEIR_CHECK(condition.facet != team || condition.any_of == std::vector<std::string>{"own"});
+    }
+}
+
 void check_queries(std::string_view text) {
     Request request;
     request.query = text;
@@ -61,7 +69,8 @@ void check_queries(std::string_view text) {
     } else {
         check_error(query.error());
     }
-    if (const Result<store::SpendQuery> query = read_spend_query(request)) {
+    const core::Teams teams = {{"own", {"own", {{"department", "research"}, {"region", "eu"}}}}};
+    if (const Result<store::SpendQuery> query = read_spend_query(request, teams, nullptr)) {
         check_own_team(query->where);
         WEIR_CHECK(query->from <= query->until);
     } else {

@@ -50,10 +50,29 @@ std::optional<std::int64_t> whole(std::string_view text) {
     return value;
 }
 
-UnixTime month_start(UnixTime now) {
-    Date day = date_of(now);
-    day.day = 1;
-    return start_of(day);
+// All that spend can be told apart by.
+std::vector<std::string> spend_names(const core::Teams& teams) {
+    std::vector<std::string> names;
+    for (const std::string_view name : core::facet_names()) names.emplace_back(name);
+    for (const auto& [name, team] : teams) {
+        for (const auto& [attribute, value] : team.attributes) {
+            std::string full = core::Facet::named("team." + attribute)->name();
+            if (std::ranges::find(names, full) == names.end()) names.push_back(std::move(full));
+        }
+    }
+    return names;
+}
+
+Result<> narrow(const Caller& caller, std::vector<core::Condition>& where) {
+    if (!caller.only_team()) return {};
+    const auto team =
+        std::ranges::find(where, core::Facet{core::Dimension::team}, &core::Condition::facet);
+    if (team == where.end()) {
+        where.push_back({core::Dimension::team, {std::string{*caller.only_team()}}});
+    } else if (!caller.sees_team(team->any_of.front())) {
+        return fail(ErrorCode::forbidden, "A team owner sees its own team only.");
+    }
+    return {};
 }
 
 }  // namespace
@@ -119,22 +138,30 @@ Result<CallQuery> read_call_query(const Request& request) {
     return out;
 }
 
-Result<store::SpendQuery> read_spend_query(const Request& request) {
-    Fields::Names allowed = dimension_names();
+Result<store::SpendQuery> read_spend_query(const Request& request, const core::Teams& teams,
+                                           const std::shared_ptr<const core::Zone>& zone) {
+    const std::vector<std::string> known = spend_names(teams);
+    const Fields::Names names{known.begin(), known.end()};
+    Fields::Names allowed = names;
     for (const std::string_view name : {"by", "bucket", "from", "until"}) allowed.push_back(name);
     Fields query = Fields::of_query(request.query, allowed);
     store::SpendQuery out;
-    out.where = read_where(query);
-    const std::vector<std::string_view> names = dimension_names();
-    for (const std::string& name : query.list("by")) {
-        const auto d = core::dimension_named(name);
-        if (!d) {
-            query.complain(fmt::format("There is no dimension '{}'{}.", name.substr(0, 64),
-                                       did_you_mean(name, names)));
-        } else if (std::ranges::find(out.by, *d) == out.by.end()) {
-            out.by.push_back(*d);
+    for (const std::string& name : known) {
+        if (auto value = query.text(name)) {
+            out.where.push_back({*core::Facet::named(name), {std::move(*value)}});
         }
     }
+    for (const std::string& name : query.list("by")) {
+        const auto facet = core::Facet::named(name);
+        if (!facet) {
+            query.complain(fmt::format("There is no dimension '{}'{}.", name.substr(0, 64),
+                                       did_you_mean(name, names)));
+        } else if (std::ranges::find(out.by, *facet) == out.by.end()) {
+            out.by.push_back(*facet);
+            out.by.back().learn(teams);
+        }
+    }
+    core::learn(out.where, teams);
     const std::string bucket = query.text_or("bucket", "none");
     if (bucket == "hour") {
         out.bucket = store::SpendQuery::Bucket::hour;
@@ -143,8 +170,14 @@ Result<store::SpendQuery> read_spend_query(const Request& request) {
     } else if (bucket != "none") {
         query.complain("'bucket' is none, hour or day.");
     }
-    out.until = query.time("until").value_or(request.now);
-    out.from = query.time("from").value_or(month_start(out.until));
+    // All that is there: to the end of the hour, which the rollups know as a whole.
+    const auto until = query.time("until");
+    out.until = until.value_or(
+        UnixTime::from_seconds(core::window_at(core::WindowKind::hour, request.now).end));
+    const core::WindowSpan month = core::window_at(
+        core::WindowKind::month, until.value_or(request.now), zone ? *zone : core::Zone{});
+    out.zone = zone;
+    out.from = query.time("from").value_or(UnixTime::from_seconds(month.start));
     if (out.from > out.until) query.complain("'from' lies after 'until'.");
     if (Result<> good = query.problem(); !good) return std::unexpected(std::move(good).error());
     Result<> narrowed = narrow(request.caller, out.where);

@@ -25,9 +25,11 @@ inline constexpr std::int64_t kCallsUsual = 100;
 // Errors: invalid_parameter, forbidden (another team's, for a team owner).
 Result<CallQuery> read_call_query(const Request& request);
 
-// by, bucket (none, hour, day), from, until (now), and a value for each dimension. Without `from`
-// the present month. Errors as above.
-Result<store::SpendQuery> read_spend_query(const Request& request);
+// by, bucket (none, hour, day), from, until (now), and a condition on each dimension or attribute
+// of these teams: a value, a glob, or "(none)". Without `from` the present month of that zone.
+// Errors as above.
+Result<store::SpendQuery> read_spend_query(const Request& request, const core::Teams& teams,
+                                           const std::shared_ptr<const core::Zone>& zone);
 
 // Places in lists, as text that means something to this server only.
 std::string page_text(const store::PageKey& key);

@@ -26,7 +26,8 @@ Json sums_json(const store::RollupSums& sums) {
 }  // namespace
 
 Result<Answer> get_spend(Services& services, const Request& request) {
-    Result<store::SpendQuery> query = read_spend_query(request);
+    const auto policy = services.policy();
+    Result<store::SpendQuery> query = read_spend_query(request, policy->teams, policy->zone);
     if (!query) return std::unexpected(std::move(query).error());
     const bool level = services.bookkeeper.flush().has_value();
     Result<std::vector<store::SpendRow>> rows = services.queries.spend(*query);
@@ -37,7 +38,7 @@ Result<Answer> get_spend(Services& services, const Request& request) {
         total.add(row.sums);
         Json values = Json::object();
         for (std::size_t i = 0; i < query->by.size(); ++i) {
-            values[std::string{core::dimension_name(query->by[i])}] = json_text(row.values[i]);
+            values[query->by[i].name()] = json_text(row.values[i]);
         }
         Json line = {{"by", values}};
         if (query->bucket != store::SpendQuery::Bucket::none) {
@@ -46,7 +47,8 @@ Result<Answer> get_spend(Services& services, const Request& request) {
         line.update(sums_json(row.sums));
         list.push_back(std::move(line));
     }
-    return answer({{"from", json_time(query->from)},
+    return answer({{"timezone", query->zone ? query->zone->name() : core::Zone{}.name()},
+                   {"from", json_time(query->from)},
                    {"until", json_time(query->until)},
                    {"rows", std::move(list)},
                    {"total", sums_json(total)},

@@ -103,16 +103,18 @@ struct FollowPlace {
 };
 
 struct SpendQuery {
-    std::vector<core::Dimension> by;
-    std::vector<std::pair<core::Dimension, std::string>> where;
+    // As a budget's. What teams' attributes are has been learned.
+    std::vector<core::Facet> by;
+    std::vector<core::Condition> where;
     enum class Bucket : std::uint8_t { none, hour, day } bucket = Bucket::none;
-    UnixTime from;   // rounded down to the hour
-    UnixTime until;  // exclusive; rounded up to the hour
+    std::shared_ptr<const core::Zone> zone = {};  // whose hours and days these are; nullptr: UTC
+    UnixTime from;
+    UnixTime until;  // exclusive
 };
 
 struct SpendRow {
-    std::int64_t start = 0;           // of the bucket, seconds UTC; 0 without buckets
-    std::vector<std::string> values;  // in the order of `by`
+    std::int64_t start = 0;           // of the bucket's window, seconds UTC; 0 without buckets
+    std::vector<std::string> values;  // in the order of `by`; empty: none
     RollupSums sums;
 };
 
@@ -131,8 +133,9 @@ class Queries {
     Result<CallDetail> call(const CallId& id);
     Result<std::vector<CallRow>> last_calls_of_key(std::string_view key, std::size_t limit);
 
-    // By any dimensions. From rollups, unless `customer`, `goal`, `trajectory` or `version` is
-    // named: then from the entries of the time.
+    // By any dimensions and attributes. From rollups, and from entries where a time begins or ends
+    // within an hour; from entries alone where `customer`, `goal`, `trajectory` or `version` is
+    // named. Errors: invalid_parameter, beyond 10,000 buckets.
     Result<std::vector<SpendRow>> spend(const SpendQuery& query);
     Result<std::vector<Event>> events(const EventFilter& filter, std::size_t limit) {
         return read_events(database_, filter, limit);
@@ -147,6 +150,7 @@ class Queries {
 
  private:
     explicit Queries(Database database) : database_(std::move(database)) {}
+    Result<std::vector<SpendRow>> spend_at_once(const SpendQuery& query);
     Result<std::vector<CallRow>> entries(const CallFilter& filter, std::string_view tail,
                                          const std::function<void(Statement&, int)>& bind_tail);
     Result<std::vector<CallRow>> refusals(const CallFilter& filter, std::string_view tail,

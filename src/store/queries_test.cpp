@@ -131,10 +131,10 @@ TEST(Spend, GroupsAddUpToTheSameTotalFromRollupsAndFromEntries) {
     SpendQuery query;
     query.from = at_second(0);
     query.until = at_second(300'000);
-    for (const std::vector<core::Dimension>& by : {std::vector<core::Dimension>{},
-                                                   {core::Dimension::team},
-                                                   {core::Dimension::team, core::Dimension::model},
-                                                   {core::Dimension::trajectory}}) {
+    for (const std::vector<core::Facet>& by : {std::vector<core::Facet>{},
+                                               {core::Dimension::team},
+                                               {core::Dimension::team, core::Dimension::model},
+                                               {core::Dimension::trajectory}}) {
         for (const auto bucket :
              {SpendQuery::Bucket::none, SpendQuery::Bucket::hour, SpendQuery::Bucket::day}) {
             query.by = by;
@@ -153,12 +153,60 @@ TEST(Spend, GroupsAddUpToTheSameTotalFromRollupsAndFromEntries) {
     }
     query.by = {core::Dimension::team};
     query.bucket = SpendQuery::Bucket::none;
-    query.where = {{core::Dimension::team, "support"}};
+    query.where = {{core::Dimension::team, {"support"}}};
     const auto support = desk.queries->spend(query).value();
     ASSERT_EQ(support.size(), 1u);
     EXPECT_EQ(support[0].sums.calls, 20);
     query.until = at_second(4'000);
     EXPECT_TRUE(desk.queries->spend(query).value().empty());
+}
+
+// A budget's window may begin within an hour of the rollups; its spend is told to the entry.
+TEST(Spend, IsExactForTimesWithinAnHourAndForDaysOfAZone) {
+    Desk desk;
+    std::vector<ledger::Record> records;
+    std::vector<std::int64_t> at;
+    for (std::uint64_t seq = 1; seq <= 200; ++seq) {
+        ledger::EndRecord end = end_of(attempt(seq));
+        at.push_back(static_cast<std::int64_t>(seq) * 997);
+        end.head.admitted_at = at_second(at.back());
+        records.emplace_back(end);
+    }
+    desk.take(records);
+    const auto between = [&at](std::int64_t from, std::int64_t until) {
+        return std::ranges::count_if(at, [=](auto t) { return from <= t && t < until; });
+    };
+    const auto calls = [&desk](const SpendQuery& query) {
+        std::int64_t sum = 0;
+        for (const SpendRow& row : desk.queries->spend(query).value()) sum += row.sums.calls;
+        return sum;
+    };
+    constexpr std::pair<std::int64_t, std::int64_t> kTimes[] = {
+        {997, 998}, {1'000, 1'994}, {998, 3'988}, {0, 199'400}, {5'000, 150'001}, {7'200, 10'800}};
+    const auto half =
+        std::make_shared<core::Zone>("Asia/Kolkata", 19'800, std::vector<core::Zone::Shift>{});
+    for (const auto& [from, until] : kTimes) {
+        SpendQuery query;
+        query.from = at_second(from);
+        query.until = at_second(until);
+        EXPECT_EQ(calls(query), between(from, until)) << from;
+        query.zone = half;
+        for (const auto bucket : {SpendQuery::Bucket::hour, SpendQuery::Bucket::day}) {
+            query.bucket = bucket;
+            EXPECT_EQ(calls(query), between(from, until)) << from;
+            const auto kind =
+                bucket == SpendQuery::Bucket::hour ? core::WindowKind::hour : core::WindowKind::day;
+            for (const SpendRow& row : desk.queries->spend(query).value()) {
+                const auto start = UnixTime::from_seconds(row.start);
+                EXPECT_EQ(core::window_at(kind, start, *half).start, row.start);
+            }
+        }
+    }
+    SpendQuery far;
+    far.zone = half;
+    far.bucket = SpendQuery::Bucket::hour;
+    far.until = at_second(0);
+    EXPECT_EQ(desk.queries->spend(far).error().code(), ErrorCode::invalid_parameter);
 }
 
 TEST(Export, EachLineIsAWholeJsonObjectOrCsvRow) {
