@@ -13,10 +13,12 @@ std::string team_json(const core::TeamRecord& team) {
 }
 
 Result<> check_team_name(std::string_view name) {
-    // A slash parts team and trajectory in the names of budget instances (core/budget.h).
-    if (!name.empty() && name.size() <= 256 && is_utf8(name) && !name.contains('/')) return {};
+    // A slash parts team and trajectory in the names of budget instances (core/budget.h), and a
+    // condition on the name means this team alone.
+    const bool plain = !name.contains('/') && !name.contains('*') && name != core::kNoValue;
+    if (!name.empty() && name.size() <= 256 && is_utf8(name) && plain) return {};
     return fail(ErrorCode::invalid_parameter,
-                "a team needs a name of 1 to 256 bytes of UTF-8 without a slash");
+                "a team needs a name of 1 to 256 bytes of UTF-8 without a slash or a star");
 }
 
 }  // namespace

@@ -164,6 +164,16 @@ TEST(Directory, TeamNameCannotReachIntoAnotherTeamsTrajectories) {
     EXPECT_EQ(made.error().code(), ErrorCode::invalid_parameter);
 }
 
+// In a condition they would mean other teams too.
+TEST(Directory, RefusesATeamWhoseNameIsAPattern) {
+    Office office;
+    for (const char* name : {"*", "re*", "(none)"}) {
+        const Result<> made = office.directory->create_team({name, {}}, office.change);
+        ASSERT_FALSE(made) << name;
+        EXPECT_EQ(made.error().code(), ErrorCode::invalid_parameter);
+    }
+}
+
 TEST(Directory, TheTermsOfABudgetComeBackAsTheyWerePut) {
     Office office;
     core::BudgetSpec spec = monthly("staging", 500);
