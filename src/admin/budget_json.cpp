@@ -1,6 +1,7 @@
 #include "admin/budget_json.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <limits>
 
 namespace weir::admin {
@@ -56,6 +57,7 @@ Json budget_terms(const core::BudgetSpec& spec) {
             {"timezone", spec.zone ? spec.zone->name() : core::Zone{}.name()},
             {"alert_at", spec.alert_percent},
             {"block_at", block_at(spec.blocking)},
+            {"kind", core::budget_kind(spec)},
             {"clamp", core::clamp_name(spec.clamp)},
             {"mode", spec.observe ? "observe" : "enforce"},
             {"version", spec.version}};
@@ -70,6 +72,20 @@ Json budget_figures(const core::BudgetSpec& spec, const core::InstanceFigures& f
             {"held", json_amount(spec.unit, figures.held)},
             {"remaining", json_amount(spec.unit, std::max<Int128>(remaining, 0))},
             {"overrun", json_amount(spec.unit, figures.overrun)}};
+}
+
+Json budget_outlook(const core::BudgetSpec& spec, const core::Outlook& outlook, UnixTime now) {
+    Json out = {{"burn_per_day", json_amount(spec.unit, outlook.per_day)},
+                {"burn_since", to_rfc3339(outlook.since)},
+                {"reached_at", json_time(outlook.reached_at)},
+                {"days_left", nullptr}};
+    if (outlook.reached_at) {
+        constexpr std::int64_t kHundredth = 864;  // of a day, in seconds
+        const std::int64_t hundredths =
+            (outlook.reached_at->seconds() - now.seconds()) / kHundredth;
+        out["days_left"] = fmt::format("{}.{:02}", hundredths / 100, hundredths % 100);
+    }
+    return out;
 }
 
 }  // namespace weir::admin

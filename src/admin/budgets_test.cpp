@@ -148,6 +148,45 @@ TEST_F(BudgetsTest, WhatIsNoRaiseIsRefusedAndSaysWhy) {
     EXPECT_TRUE(in_force("pot")->raises.empty());
 }
 
+TEST_F(BudgetsTest, InstancesAreShownTightestFirstAndTheRestIsCounted) {
+    put("teams", R"({"usd":"10","by":"team"})");
+    const std::uint64_t id = in_force("teams")->id;
+    const Int128 usd = Money::from_usd(1).pico();
+    figures = {{id, "a", store::kMonth, 10 * usd, 5 * usd, 0, 0},
+               {id, "b", store::kMonth, 100 * usd, 50 * usd, 40 * usd, 0},
+               {id, "c", store::kMonth, 10 * usd, 6 * usd, 0, 0}};
+    const Json list = get("/budgets?limit=2").body["budgets"][0];
+    ASSERT_EQ(list["instances"].size(), 2u);
+    EXPECT_EQ(list["instances"][0]["instance"], "b");  // a tenth is left, what is held included
+    EXPECT_EQ(list["instances"][1]["instance"], "c");
+    EXPECT_EQ(list["instances_total"], 3);
+    EXPECT_EQ(get("/budgets/teams?instance=a").body["instances"][0]["used"], "5.00");
+}
+
+TEST_F(BudgetsTest, TellsHowFastItIsSpentAndWhenThatReachesTheAmount) {
+    settle(1, 12);  // $0.0009 each, eight of them of research
+    put("teams", R"({"usd":"1","by":"team","window":"day","block_at":"100"})");
+    put("loops", R"({"repeats":5})");
+    const std::uint64_t id = in_force("teams")->id;
+    const core::WindowSpan day = core::window_at(core::WindowKind::day, clock.now);
+    const Int128 usd = Money::from_usd(1).pico();
+    figures = {{id, "research", day, usd / 100, usd * 72 / 10'000, 0, 0},
+               {id, "support", day, usd, usd * 36 / 10'000, 0, 0},
+               {in_force("loops")->id, "", store::kMonth, 5, 1, 0, 0}};
+    const Json teams = get("/budgets/teams").body;
+    EXPECT_EQ(teams["kind"], "hard");
+    const Json& research = teams["instances"][0];
+    EXPECT_EQ(research["burn_since"], to_rfc3339(UnixTime::from_seconds(day.start)));
+    // $0.0072 in the day's first 3 h 10 min; the other $0.0028 last 1 h 13 min 53 s.
+    EXPECT_EQ(research["burn_per_day"], "0.054568421052");
+    EXPECT_EQ(research["reached_at"], to_rfc3339(clock.now + std::chrono::seconds{4'433}));
+    EXPECT_EQ(research["days_left"], "0.05");
+    const Json& support = teams["instances"][1];
+    EXPECT_EQ(support["burn_per_day"], "0.027284210526");
+    EXPECT_TRUE(support["days_left"].is_null()) << "the day ends first";
+    EXPECT_FALSE(get("/budgets/loops").body["instances"][0].contains("burn_per_day"));
+}
+
 TEST_F(BudgetsTest, OnlyAdministratorsSetBudgets) {
     put("pot", R"({"usd":"1"})");
     for (const auto role : {store::KeyRole::viewer, store::KeyRole::finance}) {

@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/price_sources.h"
+#include "core/budget_outlook.h"
 #include "provider/provider.h"
 
 namespace weir::app {
@@ -33,20 +34,6 @@ bool callers_can_set(core::Dimension d) {
         default:
             return true;
     }
-}
-
-std::string_view kind_of(const core::BudgetSpec& spec) {
-    if (spec.observe) return "observed only";
-    switch (spec.blocking) {
-        case core::Blocking::always:
-            return "hard";
-        case core::Blocking::never:
-            return "alert only";
-        case core::Blocking::by_environment:
-            break;
-    }
-    bool everywhere = spec.by == core::Dimension::trajectory || spec.by == core::Dimension::goal;
-    return everywhere ? "hard" : "hard outside production";
 }
 
 std::string amount_text(core::BudgetUnit unit, Int128 amount) {
@@ -154,7 +141,7 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     for (const auto& budget : config.budgets) {
         fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name,
                    amount_text(budget.unit, budget.amount), core::window_name(budget.window),
-                   scope_text(budget), except_text(budget), kind_of(budget));
+                   scope_text(budget), except_text(budget), core::budget_kind(budget));
         tell_evadable(out, evadable(budget), "budget");
     }
     for (const auto& limit : config.rate_limits) {
@@ -187,7 +174,7 @@ void tell_json(std::ostream& out, const Config& config, const core::PriceBook& p
     doc["budgets"] = nlohmann::json::array();
     for (const auto& budget : config.budgets) {
         doc["budgets"].push_back({{"name", budget.name},
-                                  {"kind", kind_of(budget)},
+                                  {"kind", core::budget_kind(budget)},
                                   {"for", core::conditions_text(budget.where)},
                                   {"callers_can_set", evadable(budget)}});
     }

@@ -13,15 +13,6 @@ std::string amount_text(const Json& object, const char* name, const std::string&
     return unit == "usd" ? money_text(text) : text;
 }
 
-std::string kind_of(const Json& budget) {
-    if (text_of(budget, "mode") == "observe") return "observed only";
-    const std::string block = text_of(budget, "block_at");
-    if (block == "never") return "alert only";
-    const std::string by = text_of(budget, "by");
-    return block == "100" || by == "trajectory" || by == "goal" ? "hard"
-                                                                : "hard outside production";
-}
-
 // "environment=staging", "team=a|b"
 std::string where_text(const Json& budget) {
     std::string out;
@@ -67,7 +58,21 @@ std::string terms_line(const Json& budget) {
     return fmt::format("{}: {}{} a {}{}{}, of {}; {}", text_of(budget, "name"),
                        amount_text(budget, "amount", unit), unit == "usd" ? "" : " " + unit,
                        text_of(budget, "window"), by.empty() ? "" : " for each " + by,
-                       except_text(budget, unit), where_text(budget), kind_of(budget));
+                       except_text(budget, unit), where_text(budget), text_of(budget, "kind"));
+}
+
+// "$12.50", "–" where the books cannot tell.
+std::string burn_text(const Json& figures, const std::string& unit) {
+    return text_of(figures, "burn_per_day").empty() ? "–"
+                                                    : amount_text(figures, "burn_per_day", unit);
+}
+
+// "3.25"; "not at this rate" where the window ends first; "–" where nothing is being spent.
+std::string days_left_text(const Json& figures) {
+    const std::string days = text_of(figures, "days_left");
+    if (!days.empty()) return days;
+    const std::string burn = text_of(figures, "burn_per_day");
+    return burn.find_first_of("123456789") == std::string::npos ? "–" : "not at this rate";
 }
 
 std::string figures_table(const Json& budget) {
@@ -78,20 +83,22 @@ std::string figures_table(const Json& budget) {
                  {"HELD", right},
                  {"REMAINING", right},
                  {"OVERRUN", right},
+                 {"BURN A DAY", right},
+                 {"DAYS LEFT", right},
                  {"RESETS (UTC)"}});
     for (const Json& f : budget["instances"]) {
         const std::string instance = text_of(f, "instance");
         table.add(
             {"    " + (instance.empty() ? "(all)" : instance), amount_text(f, "used", unit),
              amount_text(f, "held", unit), amount_text(f, "remaining", unit),
-             amount_text(f, "overrun", unit),
+             amount_text(f, "overrun", unit), burn_text(f, unit), days_left_text(f),
              f["window"]["end"].is_string() ? time_text(text_of(f["window"], "end")) : "never"});
     }
     if (table.empty()) return "    nothing spent in the present window\n";
     std::string out = table.text();
     const std::int64_t more = number_of(budget, "instances_total") -
                               static_cast<std::int64_t>(budget["instances"].size());
-    if (more > 0) out += fmt::format("    ({} more: --limit)\n", more);
+    if (more > 0) out += fmt::format("    ({} more, less tight: --limit)\n", more);
     return out;
 }
 
@@ -265,49 +272,82 @@ void add_budget_raise(CLI::App& budgets, CliContext& context) {
     });
 }
 
+struct ShowOptions {
+    std::string name;
+    std::string instance;
+    std::int64_t limit = 20;
+};
+
+constexpr const char* kRates =
+    "BURN A DAY is what was spent over the last 24 hours (since the window began, where that is "
+    "shorter),\nper day; DAYS LEFT is how long the rest lasts at that rate, within the window. "
+    "Tightest first.\n\n";
+
+void add_limit(CLI::App& app, std::int64_t& limit) {
+    app.add_option("-n,--limit", limit, "Instances of each budget, the tightest first")
+        ->type_name("N")
+        ->capture_default_str();
+}
+
+Result<int> list_budgets(CliContext& context, const ShowOptions& o, AdminClient& client) {
+    Result<Json> answer = client.get("/budgets" + query_of({{"limit", std::to_string(o.limit)}}));
+    if (!answer) return std::unexpected(std::move(answer).error());
+    if (context.json) {
+        print_json(context.out, *answer);
+        return kExitDone;
+    }
+    for (const Json& budget : (*answer)["budgets"]) print_budget(context.out, budget);
+    if ((*answer)["budgets"].empty()) {
+        context.out << "no budgets: nothing is held back; see `weir budgets set --help`\n";
+    }
+    return kExitDone;
+}
+
+void add_budget_show(CLI::App& budgets, CliContext& context) {
+    auto o = std::make_shared<ShowOptions>();
+    CLI::App* show = budgets.add_subcommand("show", "Show one budget, or one instance of it");
+    show->add_option("name", o->name, "Its name")->required()->type_name("NAME");
+    show->add_option("instance", o->instance, "A value of its `by`; trajectories are TEAM/ID")
+        ->type_name("INSTANCE");
+    add_limit(*show, o->limit);
+    show->footer(std::string{kRates} +
+                 "Examples:\n  weir budgets show ticket --limit 100\n  weir budgets show ticket "
+                 "support/ticket-4711");
+    asks(*show, context, [&context, o](AdminClient& client) -> Result<int> {
+        Result<Json> answer =
+            client.get("/budgets/" + segment(o->name) +
+                       query_of({{"instance", o->instance}, {"limit", std::to_string(o->limit)}}));
+        if (!answer) return std::unexpected(std::move(answer).error());
+        context.json ? print_json(context.out, *answer) : print_budget(context.out, *answer);
+        return kExitDone;
+    });
+}
+
 }  // namespace
 
 void add_budgets_commands(CLI::App& app, CliContext& context) {
-    struct Options {
-        std::string name;
-        std::string instance;
-        std::int64_t limit = 20;
+    auto o = std::make_shared<ShowOptions>();
+    const auto list = [&context, o](AdminClient& client) {
+        return list_budgets(context, *o, client);
     };
-    auto o = std::make_shared<Options>();
     CLI::App* budgets = app.add_subcommand(
-        "budgets",
-        "Show budgets: what is used, held and left of each, now; set, raise and remove them");
-    budgets->add_option("name", o->name, "This budget only")->type_name("NAME");
-    budgets->add_option("--instance", o->instance, "This value of its `by` only")
-        ->type_name("VALUE");
-    budgets->add_option("-n,--limit", o->limit, "Instances of each budget, the fullest first")
-        ->type_name("N")
-        ->capture_default_str();
+        "budgets", "List budgets and what is left of them; show, set, raise and remove them");
+    budgets->require_subcommand(0, 1);
+    add_limit(*budgets, o->limit);
+    asks(*budgets, context, list);
     budgets->footer(
         "Budgets are set in weir.yaml, or by `weir budgets set`; `weir check` says what those of "
-        "the\nfile do.\n\nExamples:\n  weir budgets\n  weir budgets ticket --limit 100");
+        "the\nfile do.\n\nExamples:\n  weir budgets\n  weir budgets show ticket "
+        "support/ticket-4711");
+    CLI::App* listing =
+        budgets->add_subcommand("list", "List budgets: used, held, left, and how fast it goes");
+    add_limit(*listing, o->limit);
+    asks(*listing, context, list);
+    listing->footer(std::string{kRates} + "Example:\n  weir budgets list --limit 5");
+    add_budget_show(*budgets, context);
     add_budget_set(*budgets, context);
     add_budget_remove(*budgets, context);
     add_budget_raise(*budgets, context);
-    asks(*budgets, context, [&context, o](AdminClient& client) -> Result<int> {
-        const std::string query =
-            query_of({{"instance", o->instance}, {"limit", std::to_string(o->limit)}});
-        const bool one = !o->name.empty();
-        Result<Json> answer =
-            client.get((one ? "/budgets/" + segment(o->name) : std::string{"/budgets"}) + query);
-        if (!answer) return std::unexpected(std::move(answer).error());
-        if (context.json) {
-            print_json(context.out, *answer);
-        } else if (one) {
-            print_budget(context.out, *answer);
-        } else {
-            for (const Json& budget : (*answer)["budgets"]) print_budget(context.out, budget);
-            if ((*answer)["budgets"].empty()) {
-                context.out << "no budgets: nothing is held back; see `weir budgets set --help`\n";
-            }
-        }
-        return kExitDone;
-    });
 }
 
 }  // namespace weir::app

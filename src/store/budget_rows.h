@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/budget.h"
@@ -28,6 +29,14 @@ std::string raise_json(const core::BudgetRaise& raise);
 Result<std::vector<core::BudgetSpec>> read_budgets(Database& database);
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
                       UnixTime at);
+
+using InstanceAmounts = std::unordered_map<std::string, Int128>;
+// What the entries of calls admitted in that time charged to each instance, corrections included; a
+// call in flight at its bound, unless it holds of this budget. With `trajectory`: of that one
+// alone, by its index. Reads every entry of the time otherwise.
+Result<InstanceAmounts> count_spend(Database& database, const core::BudgetSpec& spec,
+                                    core::WindowSpan time,
+                                    std::optional<std::string_view> trajectory = {});
 
 // Brings the balances of the window that is open at `now` up to what the entries say, where they
 // say more (ledger.md W3): what the budget would have counted, had it been there. A call in flight

@@ -100,18 +100,24 @@ Result<Int128> amount_of_open(const Statement& row, const core::BudgetSpec& spec
     return 0;
 }
 
-using Amounts = std::unordered_map<std::string, Int128>;  // by instance
+}  // namespace
 
 // One row at a time: memory grows with the instances alone.
-Result<Amounts> count(Database& database, const core::BudgetSpec& spec, core::WindowSpan window) {
-    Result<Statement> rows = database.prepare(entries_sql());
+Result<InstanceAmounts> count_spend(Database& database, const core::BudgetSpec& spec,
+                                    core::WindowSpan time,
+                                    std::optional<std::string_view> trajectory) {
+    // Said twice, for the index that leaves out those without.
+    const std::string_view of_one = " AND e.trajectory=?3 AND e.trajectory<>''";
+    Result<Statement> rows =
+        database.prepare(entries_sql() + std::string{trajectory ? of_one : std::string_view{}});
     if (!rows) return std::unexpected(std::move(rows).error());
-    rows->bind(1, ns_of(window.start)).bind(2, ns_of(window.end));
+    rows->bind(1, ns_of(time.start)).bind(2, ns_of(time.end));
+    if (trajectory) rows->bind(3, *trajectory);
     const core::BudgetMatch match{spec};
     constexpr int kProvider = kDimensionColumns + static_cast<int>(kColumnDimensions.size());
     core::Attribution attribution;
     std::string instance;
-    Amounts amounts;
+    InstanceAmounts amounts;
     for (;;) {
         Result<bool> row = rows->step();
         if (!row) return std::unexpected(std::move(row).error());
@@ -137,12 +143,10 @@ Result<Amounts> count(Database& database, const core::BudgetSpec& spec, core::Wi
     }
 }
 
-}  // namespace
-
 Result<std::vector<Balance>> seed_from_ledger(Database& database, const core::BudgetSpec& spec,
                                               UnixTime now) {
     const core::WindowSpan window = core::window_at(spec, now);
-    Result<Amounts> counted = count(database, spec, window);
+    Result<InstanceAmounts> counted = count_spend(database, spec, window);
     if (!counted) return std::unexpected(std::move(counted).error());
     Result<Statement> known = database.prepare(
         "SELECT (SELECT settled FROM balances WHERE budget=?1 AND instance=?2 AND window_start=?3 "

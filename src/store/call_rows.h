@@ -25,5 +25,7 @@ void bind_filter(Statement& to, const CallFilter& filter);
 
 // The column of a dimension in entries and refusals.
 std::string_view column_of(core::Dimension d);
+// Do rollups keep it? The others are told by entries alone.
+bool in_rollups(core::Dimension d);
 
 }  // namespace weir::store

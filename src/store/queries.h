@@ -118,6 +118,13 @@ struct SpendRow {
     RollupSums sums;
 };
 
+// Instances of a budget, and since when their spend is asked for: a whole hour.
+struct BudgetSpendQuery {
+    const core::BudgetSpec* spec = nullptr;
+    UnixTime since = {};
+    std::vector<std::string> instances = {};
+};
+
 class Queries {
  public:
     static Result<std::unique_ptr<Queries>> open(const std::string& database_path);
@@ -140,6 +147,11 @@ class Queries {
     Result<std::vector<Event>> events(const EventFilter& filter, std::size_t limit) {
         return read_events(database_, filter, limit);
     }
+    // What calls admitted since then, and ended, charged to each of the instances, in their order:
+    // Σ of rollups. Where the budget names `customer`, `goal`, `trajectory` or `version`, from the
+    // entries of that time. Of `repeats` the books know nothing: nullopt.
+    using InstanceSpend = std::vector<std::optional<Int128>>;
+    Result<std::vector<InstanceSpend>> budget_spend(const std::vector<BudgetSpendQuery>& queries);
     Result<std::vector<Balance>> balances(UnixTime now) { return load_balances(database_, now); }
 
     // Every attempt of the time, earliest first, one line each (with its line end), until `sink`

@@ -36,11 +36,6 @@ std::string sums_sql(std::string_view table) {
     return out;
 }
 
-bool in_rollups(core::Dimension d) {
-    return d != core::Dimension::customer && d != core::Dimension::goal &&
-           d != core::Dimension::trajectory && d != core::Dimension::version;
-}
-
 constexpr int kRangeParameters = 6;
 
 // What of the time is whole hours, and what of these whole days, in seconds. Parameters 1 … 4:
@@ -212,6 +207,11 @@ std::vector<SpendRow> by_attribute(const std::vector<core::Facet>& by, std::vect
 }
 
 }  // namespace
+
+bool in_rollups(core::Dimension d) {
+    return d != core::Dimension::customer && d != core::Dimension::goal &&
+           d != core::Dimension::trajectory && d != core::Dimension::version;
+}
 
 Result<std::vector<SpendRow>> Queries::spend_at_once(const SpendQuery& query) {
     const auto not_kept = [](const core::Facet& facet) {

@@ -320,11 +320,11 @@ def test_a_raise_lets_calls_in_until_it_ends(start_weir, upstream):
     assert first.startswith("few: 1 calls a total for each trajectory")
     assert second.startswith("    +1 for default/t-1 until 20") and second.endswith(": incident 4711")
     assert [ask(), ask(), ask("t-2"), ask("t-2")] == [200, 402, 200, 402]
-    assert "incident 4711" in weir.cli("budgets", "few", *data).stdout
+    assert "incident 4711" in weir.cli("budgets", "show", "few", *data).stdout
     weir.cli("budgets", "raise", "few", "+5", "--until", "friday", "--reason", "more", *data)
     assert ask() == 200
     weir.cli("budgets", "raise", "few", "--end", *data)
-    assert ask() == 402 and "incident" not in weir.cli("budgets", "few", *data).stdout
+    assert ask() == 402 and "incident" not in weir.cli("budgets", "show", "few", *data).stdout
     actions = [row["action"] for row in weir.admin("GET", "/audit?limit=5").json()["audit"]]
     assert actions[:4] == ["budget.raise.end", "budget.raise.end", "budget.raise", "budget.raise"]
     for arguments, why in ((("few", "+1"), "--until and --reason"),

@@ -172,10 +172,10 @@ def test_why(weir, call_id):
 def test_budgets(weir, call_id):
     text = run(weir, "budgets").stdout
     assert "team" in text and "tiny" in text
-    budget = rows(weir, "budgets", "team")
-    instances = budget.get("instances") or budget["budgets"][0]["instances"]
+    budget = rows(weir, "budgets", "show", "team")
+    instances = budget["instances"]
     assert usd(instances[0]["used"]) > 0
-    done = run(weir, "budgets", "no-such", check=False)
+    done = run(weir, "budgets", "show", "no-such", check=False)
     assert done.returncode == 1 and "no-such" in done.stderr
 
 

@@ -194,12 +194,12 @@ def test_the_ledger_is_verified_and_exported_beside_a_running_weir_and_without_o
 def test_a_correction_stands_in_the_books_and_in_the_budget(weir, cli):
     call_id = chat(weir).header("x-weir-call-id")
     before = weir.call(call_id)
-    used = Decimal(in_json(cli("budgets", "team", "--json"))["instances"][0]["used"])
+    used = Decimal(in_json(cli("budgets", "show", "team", "--json"))["instances"][0]["used"])
     billed = Decimal(before["charge_usd"]) + Decimal("0.25")
     correct = ("ledger", "correct", f"{call_id}.1", "--billed", str(billed), "--reason", "invoice 7")
     assert "charge $0.25" in cli(*correct).stdout
     assert Decimal(weir.call(call_id)["charge_usd"]) == billed
-    after = Decimal(in_json(cli("budgets", "team", "--json"))["instances"][0]["used"])
+    after = Decimal(in_json(cli("budgets", "show", "team", "--json"))["instances"][0]["used"])
     assert after - used == Decimal("0.25")
     again = cli(*correct, check=False)
     assert again.returncode == 1 and "already" in again.stderr
