@@ -84,6 +84,8 @@ Result<std::vector<store::Queries::InstanceSpend>> find_spend(Services& services
 Result<Json> with_figures(Services& services, const std::vector<Shown>& shown, UnixTime now) {
     const auto spend = find_spend(services, shown, now);
     if (!spend) return std::unexpected(spend.error());
+    const auto configured = services.directory.configured_budgets();
+    if (!configured) return std::unexpected(configured.error());
     Json list = Json::array();
     for (std::size_t b = 0; b < shown.size(); ++b) {
         const core::BudgetSpec& spec = *shown[b].spec;
@@ -100,6 +102,8 @@ Result<Json> with_figures(Services& services, const std::vector<Shown>& shown, U
             instances.push_back(std::move(line));
         }
         Json budget = budget_terms(spec);
+        const bool of_file = std::ranges::binary_search(*configured, spec.name);
+        budget["origin"] = of_file ? "configuration" : "api";
         budget["instances"] = std::move(instances);
         budget["instances_total"] = shown[b].total;
         list.push_back(std::move(budget));

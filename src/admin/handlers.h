@@ -15,6 +15,7 @@ Result<Answer> get_me(Services& services, const Request& request);
 Result<Answer> list_keys(Services& services, const Request& request);
 Result<Answer> create_key(Services& services, const Request& request);
 Result<Answer> get_key(Services& services, const Request& request);
+Result<Answer> bind_key(Services& services, const Request& request);
 Result<Answer> rotate_key(Services& services, const Request& request);
 Result<Answer> expire_key(Services& services, const Request& request);
 Result<Answer> revoke_key(Services& services, const Request& request);

@@ -167,6 +167,29 @@ Result<Answer> get_key(Services& services, const Request& request) {
     return answer(key_json(*key, request.now));
 }
 
+// What the body does not name stays bound as it is; what it names as empty is bound no more.
+Result<Answer> bind_key(Services& services, const Request& request) {
+    Fields body = Fields::of_body(request.body,
+                                  {"application", "environment", "task_type", "user", "models"});
+    Result<store::StoredKey> key = find_key_to_change(services, request);
+    if (!key) return std::unexpected(std::move(key).error());
+    const core::KeyRecord& now = key->record;
+    store::KeyBinding binding{.application = body.text_or("application", now.application),
+                              .environment = body.text_or("environment", now.environment),
+                              .task_type = body.text_or("task_type", now.task_type),
+                              .user = body.text_or("user", now.user),
+                              .models = body.has("models") ? body.list("models") : now.models};
+    if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
+    if (binding.environment != now.environment) {
+        Result<> known = check_environment(services, binding.environment);
+        if (!known) return std::unexpected(std::move(known).error());
+    }
+    key = services.directory.bind_key(now.id, binding, request.change());
+    if (!key) return std::unexpected(std::move(key).error());
+    if (Result<> done = publish(services); !done) return std::unexpected(std::move(done).error());
+    return answer(key_json(*key, request.now));
+}
+
 Result<Answer> rotate_key(Services& services, const Request& request) {
     Fields body = Fields::of_body(request.body, {"overlap_seconds"});
     const std::int64_t overlap =

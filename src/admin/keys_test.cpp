@@ -44,6 +44,27 @@ TEST_F(KeysTest, NewKeyWorksAtOnceAndItsSecretIsSeenOnce) {
     EXPECT_EQ(get("/keys/" + key["id"].get<std::string>()).body, key);
 }
 
+TEST_F(KeysTest, IsBoundToOtherValuesAndKeepsWhatIsNotNamed) {
+    const Reply made = post("/keys", R"({"name":"bot","team":"support","environment":"staging",
+        "application":"desk","models":["gpt-*"]})");
+    const std::string path = "/admin/v1/keys/" + made.body["key"]["id"].get<std::string>();
+    const Reply bound =
+        ask("PATCH", path, R"({"environment":"production","application":"","user":"ada"})");
+    ASSERT_EQ(bound.status, 200) << bound.text;
+    const core::KeyRecord& record = policy->keys.at(made.body["key"]["id"]);
+    EXPECT_EQ(record.environment, "production");
+    EXPECT_EQ(record.application, "");
+    EXPECT_EQ(record.user, "ada");
+    EXPECT_EQ(record.models, std::vector<std::string>{"gpt-*"});
+    EXPECT_TRUE(opens(made.body["secret"]));
+    EXPECT_EQ(get("/audit?limit=1").body["audit"][0]["action"], "key.bind");
+    EXPECT_EQ(ask("PATCH", path, R"({"environment":"porduction"})").status, 400);
+    EXPECT_EQ(ask("PATCH", path, R"({"team":"research"})").status, 400);
+    const Fields other{{"authorization", "Bearer " + mint(store::KeyRole::team_owner, "research")}};
+    EXPECT_EQ(ask("PATCH", path, R"({"user":"eve"})", other).status, 404);
+    EXPECT_EQ(ask("PATCH", "/admin/v1/keys/none", "{}").status, 404);
+}
+
 TEST_F(KeysTest, ChangesOfAKeyAreAuditedWithTheirActor) {
     const std::string admin = mint(store::KeyRole::admin);
     const std::string actor = "key:" + last_key_id;

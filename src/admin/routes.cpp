@@ -20,6 +20,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"GET", "/admin/v1/keys", reads_keys, list_keys},
     {"POST", "/admin/v1/keys", keeps_keys, create_key},
     {"GET", "/admin/v1/keys/{id}", reads_keys, get_key},
+    {"PATCH", "/admin/v1/keys/{id}", keeps_keys, bind_key},
     {"POST", "/admin/v1/keys/{id}/rotate", keeps_keys, rotate_key},
     {"POST", "/admin/v1/keys/{id}/expire", keeps_keys, expire_key},
     {"POST", "/admin/v1/keys/{id}/revoke", keeps_keys, revoke_key},

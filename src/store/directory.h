@@ -46,6 +46,15 @@ struct KeySpec {
     std::vector<std::string> models;
 };
 
+// What a key stands for: it wins over anything a caller says.
+struct KeyBinding {
+    std::string application;
+    std::string environment;
+    std::string task_type;
+    std::string user;
+    std::vector<std::string> models;
+};
+
 struct MintedKey {
     StoredKey key;
     Secret text;  // shown once; only its digest is kept
@@ -87,6 +96,9 @@ class Directory {
     Result<MintedKey> rotate_key(std::string_view id, UnixTime previous_until,
                                  const Change& change);
     Result<StoredKey> expire_key(std::string_view id, UnixTime at, const Change& change);
+    // The whole of it: what `binding` leaves empty is bound no more.
+    Result<StoredKey> bind_key(std::string_view id, const KeyBinding& binding,
+                               const Change& change);
     Result<StoredKey> revoke_key(std::string_view id, const Change& change);
     Result<StoredKey> key(std::string_view id);
     Result<std::vector<StoredKey>> keys();
@@ -118,6 +130,8 @@ class Directory {
     // made, and before that. Returns what was added. Flush first, too.
     Result<std::vector<Balance>> seed_again(const std::vector<core::BudgetSpec>& specs,
                                             UnixTime now);
+    // Names of those that the configuration has set.
+    Result<std::vector<std::string>> configured_budgets();
     // More of a budget until an instant, whoever set it; it ends by itself, or with `end_raises`.
     // Both return the budget as it is then. Errors: not_found, conflict beyond 100 at once.
     Result<core::BudgetSpec> raise_budget(std::string_view name, core::BudgetRaise raise,

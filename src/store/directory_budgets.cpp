@@ -85,6 +85,19 @@ Result<std::vector<core::BudgetSpec>> Directory::budgets() {
     return all;
 }
 
+Result<std::vector<std::string>> Directory::configured_budgets() {
+    Result<Statement> rows = database_.prepare(
+        "SELECT name FROM budgets WHERE removed_at IS NULL AND origin='config' ORDER BY name");
+    if (!rows) return std::unexpected(std::move(rows).error());
+    std::vector<std::string> names;
+    for (;;) {
+        Result<bool> row = rows->step();
+        if (!row) return std::unexpected(std::move(row).error());
+        if (!*row) return names;
+        names.push_back(rows->string(0));
+    }
+}
+
 Result<core::BudgetSpec> Directory::put_budget_row(core::BudgetSpec spec, std::string_view origin,
                                                    const Change& change) {
     if (Result<> good = check(spec); !good) return std::unexpected(std::move(good).error());

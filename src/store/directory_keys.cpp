@@ -203,6 +203,17 @@ Result<StoredKey> Directory::expire_key(std::string_view id, UnixTime at, const 
     return change_key(id, change, "key.expire", [&](StoredKey& key) { key.record.expires = at; });
 }
 
+Result<StoredKey> Directory::bind_key(std::string_view id, const KeyBinding& binding,
+                                      const Change& change) {
+    return change_key(id, change, "key.bind", [&](StoredKey& key) {
+        key.record.application = binding.application;
+        key.record.environment = binding.environment;
+        key.record.task_type = binding.task_type;
+        key.record.user = binding.user;
+        key.record.models = binding.models;
+    });
+}
+
 Result<StoredKey> Directory::revoke_key(std::string_view id, const Change& change) {
     return change_key(id, change, "key.revoke",
                       [&](StoredKey& key) { key.record.revoked = change.at; });
