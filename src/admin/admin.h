@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@
 #include "telemetry/webhook.h"
 
 namespace weir::admin {
+
+// Work that takes seconds: it is asked to end early by its token.
+using Work = std::move_only_function<void(const std::stop_token&)>;
+using Then = std::move_only_function<void()>;
 
 // What the API stands on. Everything outlives the server; callbacks run on the control thread.
 struct Services {
@@ -53,6 +58,11 @@ struct Services {
     // for people: empty where all is. Errors: not_found, ledger_unavailable, of the bookkeeper;
     // then nothing was written, and it may be said again.
     std::function<Result<std::string>(const ledger::CorrectionRecord&)> correct;
+    // Does `work` on a thread of its own, then `then` on the control thread. False: such work is
+    // under way already, and this was not taken.
+    std::function<bool(Work work, Then then)> apart;
+    // Of the store, for work that reads it apart.
+    std::string database_path;
     // False while draining: /readyz says so.
     std::function<bool()> ready;
     std::string version;

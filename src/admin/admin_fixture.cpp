@@ -98,6 +98,14 @@ Services AdminTest::services() {
                 EXPECT_TRUE(writer->append(ledger::Record{c}));
                 return correction_note;
             },
+            .apart =
+                [this](Work work, Then then) {
+                    if (busy) return false;
+                    work({});
+                    loop.post(std::move(then));
+                    return true;
+                },
+            .database_path = scratch.file("weir.db"),
             .ready = [this] { return ready; },
             .version = "test",
             .gateway_url = "http://127.0.0.1:4000"};

@@ -4,6 +4,8 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "admin/budget_json.h"
+#include "admin/fields.h"
 #include "base/nearest.h"
 
 namespace weir::admin {
@@ -127,6 +129,19 @@ Result<core::BudgetSpec> read_budget_terms(std::string_view text, std::string na
         [](bool o) { return std::string_view{o ? "observe" : "enforce"}; }, false);
     if (Result<> good = body.problem(); !good) return std::unexpected(std::move(good).error());
     return spec;
+}
+
+Json budget_terms_body(const core::BudgetSpec& spec) {
+    Json terms = budget_terms(spec);
+    Json body = Json::object();
+    for (const char* name :
+         {"where", "by", "except", "window", "alert_at", "block_at", "clamp", "mode"}) {
+        body[name] = terms[name];
+    }
+    body[terms["unit"].get<std::string>()] = spec.unit == core::BudgetUnit::usd
+                                                 ? terms["amount"]
+                                                 : Json(static_cast<std::int64_t>(spec.amount));
+    return body;
 }
 
 Result<core::BudgetRaise> read_budget_raise(std::string_view text, core::BudgetUnit unit) {

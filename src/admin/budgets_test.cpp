@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "admin/admin_fixture.h"
+#include "admin/budget_fields.h"
 
 namespace weir::admin {
 namespace {
@@ -146,6 +147,22 @@ TEST_F(BudgetsTest, WhatIsNoRaiseIsRefusedAndSaysWhy) {
     EXPECT_EQ(ask("POST", "/admin/v1/budgets/none/raises", body("1", until, "r")).status, 404);
     EXPECT_EQ(ask("DELETE", "/admin/v1/budgets/none/raises").status, 404);
     EXPECT_TRUE(in_force("pot")->raises.empty());
+}
+
+TEST_F(BudgetsTest, ABudgetsBodyMakesThatBudgetAgain) {
+    const std::pair<const char*, const char*> bodies[] = {
+        {"usd", R"({"where":{"environment":["a","b*"],"team":"x"},"by":"user","usd":"20.5",
+            "except":{"ada":"0.000000000001"},"window":"week","alert_at":50,"block_at":"never",
+            "clamp":"always","mode":"observe"})"},
+        {"calls", R"({"calls":1000000000000000,"by":"team","except":{"x":"0"}})"},
+    };
+    for (const auto& [name, body] : bodies) {
+        ASSERT_EQ(put(name, body).status, 200);
+        const core::BudgetSpec first = *in_force(name);
+        const Reply again = put(name, to_text(budget_terms_body(first)));
+        EXPECT_EQ(again.status, 200) << again.text;
+        EXPECT_EQ(in_force(name)->version, first.version) << "nothing has changed";
+    }
 }
 
 TEST_F(BudgetsTest, InstancesAreShownTightestFirstAndTheRestIsCounted) {

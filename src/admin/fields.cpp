@@ -260,4 +260,28 @@ std::map<std::string, std::vector<std::string>> Fields::lists(std::string_view n
     return out;
 }
 
+std::vector<std::pair<std::string, std::string>> Fields::objects(std::string_view name) {
+    std::vector<std::pair<std::string, std::string>> out;
+    const Json* value = find(name);
+    if (value == nullptr) return out;
+    const bool objects = value->is_object() && std::ranges::all_of(*value, [](const Json& member) {
+                             return member.is_object();
+                         });
+    if (!objects) {
+        complain(fmt::format("'{}' must be an object of objects.", name));
+        return out;
+    }
+    for (const auto& [key, member] : value->items()) out.emplace_back(key, to_text(member));
+    return out;
+}
+
+std::optional<std::string> Fields::document(std::string_view name) {
+    const Json* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_string()) return value->get<std::string>();
+    if (value->is_structured()) return to_text(*value);
+    complain(fmt::format("'{}' must be a document: text, or JSON.", name));
+    return std::nullopt;
+}
+
 }  // namespace weir::admin

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "admin/json.h"
@@ -43,6 +44,11 @@ class Fields {
 
     // An object of strings, or of arrays of them. Bodies only.
     std::map<std::string, std::vector<std::string>> lists(std::string_view name);
+
+    // An object of objects, each as its JSON text, in their order. Bodies only.
+    std::vector<std::pair<std::string, std::string>> objects(std::string_view name);
+    // Text of any kind and length, or JSON as text: a document within the document. Bodies only.
+    std::optional<std::string> document(std::string_view name);
 
     void complain(std::string what);
     // Errors: invalid_parameter, malformed_json.

@@ -43,6 +43,9 @@ Result<Answer> remove_budget(Services& services, const Request& request);
 Result<Answer> raise_budget(Services& services, const Request& request);
 Result<Answer> end_raises(Services& services, const Request& request);
 
+// simulate.cpp
+Result<Answer> simulate_budgets(Services& services, const Request& request);
+
 // stops.cpp
 Result<Answer> list_stops(Services& services, const Request& request);
 Result<Answer> create_stop(Services& services, const Request& request);

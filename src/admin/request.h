@@ -2,7 +2,9 @@
 // Owner: the connection's coroutine; `body` points into its buffers. Thread: the control loop's.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +43,9 @@ struct Answer {
     int status = 200;
     std::string body;
     std::string_view content_type = "application/json";
+    // Set: what stands above is not the answer yet. This makes it, on a thread of its own, and
+    // touches nothing that the control thread does.
+    std::move_only_function<Result<Answer>(const std::stop_token&)> rest = {};
 };
 
 inline Answer answer(const Json& value, int status = 200) { return {status, to_text(value)}; }

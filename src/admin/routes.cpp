@@ -37,6 +37,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"GET", "/admin/v1/spend", reads, get_spend},
 
     {"GET", "/admin/v1/budgets", reads, list_budgets},
+    {"POST", "/admin/v1/budgets/simulate", reads, simulate_budgets},
     {"GET", "/admin/v1/budgets/{name}", reads, get_budget},
     {"PUT", "/admin/v1/budgets/{name}", administers, put_budget},
     {"DELETE", "/admin/v1/budgets/{name}", administers, remove_budget},

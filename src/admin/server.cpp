@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <coroutine>
 #include <utility>
 
 #include "admin/admin.h"
@@ -59,6 +60,42 @@ Result<Admitted> admit(Services& services, const codec::RequestHead& head) {
     admitted.request.captures = std::move(match->captures);
     return admitted;
 }
+
+// Awaits the rest of an answer, which is made apart. By then the asking frame may be gone.
+class Rest {
+ public:
+    Rest(Services& services, Answer begun)
+        : services_(services), begun_(std::move(begun)), state_(std::make_shared<State>()) {}
+    ~Rest() { state_->handle = {}; }
+    Rest(const Rest&) = delete;
+
+    bool await_ready() const { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) {
+        auto work = [state = state_,
+                     rest = std::move(begun_.rest)](const std::stop_token& stop) mutable {
+            state->made = rest(stop);
+        };
+        auto then = [state = state_] {
+            if (state->handle) std::exchange(state->handle, {}).resume();
+        };
+        state_->handle = handle;
+        if (services_.apart(std::move(work), std::move(then))) return true;
+        state_->handle = {};
+        state_->made = fail(ErrorCode::conflict,
+                            "Another long question is being answered: ask again when it is done.");
+        return false;
+    }
+    Result<Answer> await_resume() { return std::move(state_->made); }
+
+ private:
+    struct State {
+        std::coroutine_handle<> handle;  // touched on the control thread only
+        Result<Answer> made = fail(ErrorCode::internal);
+    };
+    Services& services_;
+    Answer begun_;
+    std::shared_ptr<State> state_;
+};
 
 }  // namespace
 
@@ -151,6 +188,10 @@ runtime::Task<bool> Server::Impl::serve_request(http::ServerConnection& client) 
     }
     admitted->request.body = *body;
     Result<Answer> done = admitted->route->handler(services, admitted->request);
+    if (done && done->rest) {
+        Rest rest{services, std::move(*done)};
+        done = co_await rest;
+    }
     co_return co_await send(client, done ? std::move(*done) : error_answer(done.error()), head_only,
                             keep);
 }

@@ -12,8 +12,6 @@
 namespace weir::app {
 namespace {
 
-constexpr Duration kTimeout = std::chrono::seconds{30};
-
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
         text.pop_back();
@@ -106,9 +104,9 @@ struct AdminClient::Impl {
         co_await task;
         loop.stop();
     }
-    runtime::Task<void> fetch(const http::ClientRequest& request,
+    runtime::Task<void> fetch(const http::ClientRequest& request, Duration patience,
                               Result<http::ClientAnswer>& answer) {
-        answer = co_await http::fetch(pool, address, request, kTimeout);
+        answer = co_await http::fetch(pool, address, request, patience);
     }
     runtime::Task<void> sleep(Duration d) { co_await loop.sleep(d); }
 };
@@ -135,7 +133,8 @@ Result<AdminClient> AdminClient::open(const CliContext& context) {
     return AdminClient{std::move(impl)};
 }
 
-Result<Json> AdminClient::ask(std::string_view method, const std::string& path, std::string body) {
+Result<Json> AdminClient::ask(std::string_view method, const std::string& path, std::string body,
+                              Duration patience) {
     http::ClientRequest request;
     request.method = method;
     request.target = impl_->path + "/admin/v1" + path;
@@ -144,7 +143,7 @@ Result<Json> AdminClient::ask(std::string_view method, const std::string& path, 
     if (!body.empty()) request.fields.emplace_back("content-type", "application/json");
     request.body = std::move(body);
     Result<http::ClientAnswer> answer = fail(ErrorCode::internal);
-    impl_->run(impl_->fetch(request, answer));
+    impl_->run(impl_->fetch(request, patience, answer));
     if (answer) return read_answer(*answer, impl_->url, impl_->key);
     if (answer.error().code() == ErrorCode::provider_tls) {
         return fail(ErrorCode::provider_tls,
@@ -159,8 +158,8 @@ Result<Json> AdminClient::ask(std::string_view method, const std::string& path, 
 }
 
 Result<Json> AdminClient::get(const std::string& path) { return ask("GET", path, {}); }
-Result<Json> AdminClient::post(const std::string& path, const Json& body) {
-    return ask("POST", path, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+Result<Json> AdminClient::post(const std::string& path, const Json& body, Duration patience) {
+    return ask("POST", path, body.dump(-1, ' ', false, Json::error_handler_t::replace), patience);
 }
 Result<Json> AdminClient::put(const std::string& path, const Json& body) {
     return ask("PUT", path, body.dump(-1, ' ', false, Json::error_handler_t::replace));

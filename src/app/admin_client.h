@@ -13,6 +13,7 @@
 #include "app/cli.h"
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/time.h"
 
 namespace weir::app {
 
@@ -31,6 +32,9 @@ std::string find_data_dir(const CliContext& context);
 
 class AdminClient {
  public:
+    // How long an answer is waited for.
+    static constexpr Duration kPatience = std::chrono::seconds{30};
+
     // Does not connect yet. Errors: key_missing, config_invalid (not a URL).
     static Result<AdminClient> open(const CliContext& context);
     AdminClient(AdminClient&&) noexcept;
@@ -39,7 +43,7 @@ class AdminClient {
 
     // `path` under /admin/v1, with a query made by `query_of`.
     Result<Json> get(const std::string& path);
-    Result<Json> post(const std::string& path, const Json& body);
+    Result<Json> post(const std::string& path, const Json& body, Duration patience = kPatience);
     Result<Json> put(const std::string& path, const Json& body);
     Result<Json> patch(const std::string& path, const Json& body);
     Result<Json> remove(const std::string& path);
@@ -50,7 +54,8 @@ class AdminClient {
  private:
     struct Impl;
     explicit AdminClient(std::unique_ptr<Impl> impl);
-    Result<Json> ask(std::string_view method, const std::string& path, std::string body);
+    Result<Json> ask(std::string_view method, const std::string& path, std::string body,
+                     Duration patience = kPatience);
     std::unique_ptr<Impl> impl_;
 };
 

@@ -2,38 +2,12 @@
 #include <fmt/format.h>
 #include <memory>
 
+#include "app/cli_budget_terms.h"
 #include "app/cli_family.h"
 #include "app/cli_text.h"
 
 namespace weir::app {
 namespace {
-
-std::string amount_text(const Json& object, const char* name, const std::string& unit) {
-    const std::string text = text_of(object, name);
-    return unit == "usd" ? money_text(text) : text;
-}
-
-// "environment=staging", "team=a|b"
-std::string where_text(const Json& budget) {
-    std::string out;
-    for (const auto& [name, values] : budget["where"].items()) {
-        out += (out.empty() ? "" : " ") + name + "=";
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            out += (i == 0 ? "" : "|") + values[i].get<std::string>();
-        }
-    }
-    return out.empty() ? "all calls" : out;
-}
-
-// "", or " (research $20000)"
-std::string except_text(const Json& budget, const std::string& unit) {
-    std::string out;
-    for (const auto& [instance, amount] : budget["except"].items()) {
-        out += fmt::format("{}{} {}", out.empty() ? " (" : ", ", instance,
-                           amount_text(budget["except"], instance.c_str(), unit));
-    }
-    return out.empty() ? out : out + ")";
-}
 
 // A line for each raise that is not over: "    +$5 until 2026-12-04 00:00:00, by ops: incident"
 std::string raise_lines(const Json& budget) {
@@ -50,15 +24,6 @@ std::string raise_lines(const Json& budget) {
                "\n";
     }
     return out;
-}
-
-std::string terms_line(const Json& budget) {
-    const std::string unit = text_of(budget, "unit");
-    const std::string by = text_of(budget, "by");
-    return fmt::format("{}: {}{} a {}{}{}, of {}; {}", text_of(budget, "name"),
-                       amount_text(budget, "amount", unit), unit == "usd" ? "" : " " + unit,
-                       text_of(budget, "window"), by.empty() ? "" : " for each " + by,
-                       except_text(budget, unit), where_text(budget), text_of(budget, "kind"));
 }
 
 // "$12.50", "–" where the books cannot tell.
@@ -106,87 +71,11 @@ void print_budget(std::ostream& out, const Json& budget) {
     out << printable(terms_line(budget)) << "\n" << raise_lines(budget) << figures_table(budget);
 }
 
-struct Terms {
-    std::string name;
-    std::vector<std::string> where;
-    std::string by;
-    std::string usd;
-    std::optional<std::int64_t> tokens;
-    std::optional<std::int64_t> calls;
-    std::optional<std::int64_t> repeats;
-    std::optional<std::int64_t> attempts;
-    std::vector<std::string> except;
-    std::string window;
-    std::optional<std::int64_t> alert_at;
-    std::string block_at;
-    std::string clamp;
-    bool observe = false;
-};
-
-// "environment=staging" of each: name and value.
-Result<std::pair<std::string, std::string>> pair_of(const std::string& text, const char* form) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-        return fail(ErrorCode::invalid_parameter, fmt::format("'{}' is not {}.", text, form));
-    }
-    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
-}
-
-Result<Json> terms_body(const Terms& terms) {
-    Json body = Json::object();
-    for (const std::string& text : terms.where) {
-        const auto pair = pair_of(text, "DIMENSION=VALUE, such as environment=staging");
-        if (!pair) return std::unexpected(pair.error());
-        body["where"][pair->first].push_back(pair->second);
-    }
-    for (const std::string& text : terms.except) {
-        const auto pair = pair_of(text, "VALUE=AMOUNT, such as research=20000");
-        if (!pair) return std::unexpected(pair.error());
-        body["except"][pair->first] = pair->second;
-    }
-    const auto text = [&body](const char* name, const std::string& value) {
-        if (!value.empty()) body[name] = value;
-    };
-    text("by", terms.by);
-    text("usd", terms.usd);
-    text("window", terms.window);
-    text("block_at", terms.block_at);
-    text("clamp", terms.clamp);
-    if (terms.tokens) body["tokens"] = *terms.tokens;
-    if (terms.calls) body["calls"] = *terms.calls;
-    if (terms.repeats) body["repeats"] = *terms.repeats;
-    if (terms.attempts) body["attempts"] = *terms.attempts;
-    if (terms.alert_at) body["alert_at"] = *terms.alert_at;
-    if (terms.observe) body["mode"] = "observe";
-    return body;
-}
-
 void add_budget_set(CLI::App& budgets, CliContext& context) {
-    auto o = std::make_shared<Terms>();
+    auto o = std::make_shared<BudgetTerms>();
     CLI::App* set = budgets.add_subcommand("set", "Make a budget, or give it these terms");
     set->add_option("name", o->name, "Its name")->required()->type_name("NAME");
-    set->add_option("--where", o->where, "What it counts; one dimension again: either value")
-        ->type_name("DIMENSION=VALUE")
-        ->allow_extra_args(false);
-    set->add_option("--by", o->by, "One instance for each value")->type_name("DIMENSION");
-    auto* amount = set->add_option_group("amount", "How much: one of these");
-    amount->add_option("--usd", o->usd, "Dollars, exact: 0.05 or 50000")->type_name("AMOUNT");
-    amount->add_option("--tokens", o->tokens, "Tokens")->type_name("N");
-    amount->add_option("--calls", o->calls, "Client calls")->type_name("N");
-    amount->add_option("--repeats", o->repeats, "Client calls that were made before")
-        ->type_name("N");
-    amount->add_option("--attempts", o->attempts, "Tries at a provider")->type_name("N");
-    amount->require_option(1);
-    set->add_option("--except", o->except, "A value of --by with an amount of its own")
-        ->type_name("VALUE=AMOUNT")
-        ->allow_extra_args(false);
-    set->add_option("--window", o->window, "hour, day, week, month (usual), quarter or total")
-        ->type_name("WINDOW");
-    set->add_option("--alert-at", o->alert_at, "Percent at which it alerts: 80")->type_name("N");
-    set->add_option("--block-at", o->block_at, "100: in every environment; never; by_environment")
-        ->type_name("WHEN");
-    set->add_option("--clamp", o->clamp, "off, rare, tail (usual) or always")->type_name("HOW");
-    set->add_flag("--observe", o->observe, "Decided and recorded, not applied");
+    add_terms(*set, *o, true);
     set->footer(
         "It counts from the start of its window, from the ledger, and a change resets nothing. "
         "Budgets\nof weir.yaml are changed there.\n\nExamples:\n  weir budgets set sandbox --where "
@@ -348,6 +237,7 @@ void add_budgets_commands(CLI::App& app, CliContext& context) {
     add_budget_set(*budgets, context);
     add_budget_remove(*budgets, context);
     add_budget_raise(*budgets, context);
+    add_budget_simulate(*budgets, context);
 }
 
 }  // namespace weir::app

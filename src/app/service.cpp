@@ -17,6 +17,7 @@
 #include "app/price_sources.h"
 #include "app/publisher.h"
 #include "app/road_worker.h"
+#include "app/side_thread.h"
 #include "app/small_file.h"
 #include "core/identify.h"
 #include "runtime/sha256.h"
@@ -72,6 +73,7 @@ struct Service::Impl {
     runtime::LoopNet webhook_net{control, tls_client};
     std::optional<telemetry::WebhookSender> webhooks;
 
+    SideThread side{control};
     runtime::BufferPool admin_buffers;
     std::unique_ptr<admin::Server> admin;
     std::unique_ptr<runtime::Listener> admin_listener;
@@ -205,32 +207,35 @@ Result<> Service::Impl::start_webhooks() {
 
 Result<> Service::Impl::start_admin() {
     Secret operator_key{core::mint_key(rng)};
-    admin::Services services{.directory = *books.directory,
-                             .queries = *books.queries,
-                             .bookkeeper = *books.bookkeeper,
-                             .outbox = *outbox,
-                             .clock = clock,
-                             .rng = rng,
-                             .buffers = admin_buffers,
-                             .sha256 = runtime::sha256,
-                             .operator_key = operator_key,
-                             .policy = [this] { return publisher->policy(); },
-                             .publish = [this] { return publish(); },
-                             .webhooks = [this]() -> const auto& { return webhooks->webhooks(); },
-                             .figures = [this] { return treasury.figures(); },
-                             .import_prices =
-                                 [this](std::string_view name, std::string_view catalogue) {
-                                     return import_prices(name, catalogue);
-                                 },
-                             .correct =
-                                 [this](const ledger::CorrectionRecord& correction) {
-                                     return apply_correction({*books.bookkeeper, *books.queries,
-                                                              *books.control_journal, treasury},
-                                                             correction);
-                                 },
-                             .ready = [this] { return !draining; },
-                             .version = WEIR_VERSION,
-                             .gateway_url = scheme(config) + config.listen.text()};
+    admin::Services services{
+        .directory = *books.directory,
+        .queries = *books.queries,
+        .bookkeeper = *books.bookkeeper,
+        .outbox = *outbox,
+        .clock = clock,
+        .rng = rng,
+        .buffers = admin_buffers,
+        .sha256 = runtime::sha256,
+        .operator_key = operator_key,
+        .policy = [this] { return publisher->policy(); },
+        .publish = [this] { return publish(); },
+        .webhooks = [this]() -> const auto& { return webhooks->webhooks(); },
+        .figures = [this] { return treasury.figures(); },
+        .import_prices = [this](
+                             std::string_view name,
+                             std::string_view catalogue) { return import_prices(name, catalogue); },
+        .correct =
+            [this](const ledger::CorrectionRecord& correction) {
+                return apply_correction(
+                    {*books.bookkeeper, *books.queries, *books.control_journal, treasury},
+                    correction);
+            },
+        .apart = [this](admin::Work work,
+                        admin::Then then) { return side.run(std::move(work), std::move(then)); },
+        .database_path = books.database_path,
+        .ready = [this] { return !draining; },
+        .version = WEIR_VERSION,
+        .gateway_url = scheme(config) + config.listen.text()};
     admin = std::make_unique<admin::Server>(std::move(services));
     auto listener = runtime::Listener::open(control, config.admin.host, config.admin.port,
                                             [this](runtime::Own stream, std::string_view peer) {

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <fmt/format.h>
 
-#include "app/config.h"
 #include "base/nearest.h"
 
 namespace weir::app {
@@ -17,7 +16,7 @@ void YamlReader::complain(const YAML::Node& at, std::string_view what) {
 
 void YamlReader::check_keys(const YAML::Node& map, std::string_view path) {
     std::vector<std::string_view> allowed;
-    for (const ConfigKey& key : config_keys()) {
+    for (const ConfigKey& key : keys_) {
         if (key.section == path) allowed.push_back(key.name);
     }
     std::vector<std::string> seen;

@@ -9,11 +9,16 @@
 #include <vector>
 #include <yaml-cpp/yaml.h>
 
+#include "app/config.h"
+
 namespace weir::app {
 
 class YamlReader {
  public:
-    explicit YamlReader(std::string_view file_name) : file_(file_name) {}
+    // `keys`: what the document may hold; outlives the reader.
+    explicit YamlReader(std::string_view file_name,
+                        const std::vector<ConfigKey>& keys = config_keys())
+        : file_(file_name), keys_(keys) {}
 
     void complain(const YAML::Node& at, std::string_view what);
     const std::vector<std::string>& complaints() const { return complaints_; }
@@ -35,6 +40,7 @@ class YamlReader {
 
  private:
     std::string file_;
+    const std::vector<ConfigKey>& keys_;
     std::vector<std::string> complaints_;
 };
 

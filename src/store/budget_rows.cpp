@@ -95,6 +95,13 @@ Result<core::BudgetSpec> read_budget(const Statement& row) {
 
 }  // namespace
 
+void complete_budget(core::BudgetSpec& spec, const core::Teams& teams,
+                     const std::shared_ptr<const core::Zone>& zone) {
+    spec.zone = zone;
+    core::learn(spec.where, teams);
+    if (spec.by) spec.by->learn(teams);
+}
+
 std::string conditions_json(const std::vector<core::Condition>& where) {
     std::string out = "[";
     for (std::size_t i = 0; i < where.size(); ++i) {

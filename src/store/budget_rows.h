@@ -1,6 +1,7 @@
 // Budget definitions as rows, and what the ledger already knows of a budget that is new.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,11 @@ std::string raise_json(const core::BudgetRaise& raise);
 Result<std::vector<core::BudgetSpec>> read_budgets(Database& database);
 Result<> write_budget(Database& database, const core::BudgetSpec& spec, std::string_view origin,
                       UnixTime at);
+
+// Adds what a budget means here: whose calendar its windows follow, and which teams have the
+// attributes that it names.
+void complete_budget(core::BudgetSpec& spec, const core::Teams& teams,
+                     const std::shared_ptr<const core::Zone>& zone);
 
 using InstanceAmounts = std::unordered_map<std::string, Int128>;
 // What the entries of calls admitted in that time charged to each instance, corrections included; a

@@ -42,13 +42,6 @@ bool same_words(core::BudgetSpec a, core::BudgetSpec b) {
     return budget_id_of(a) == budget_id_of(b);
 }
 
-void complete(core::BudgetSpec& spec, const core::Teams& teams,
-              const std::shared_ptr<const core::Zone>& zone) {
-    spec.zone = zone;
-    core::learn(spec.where, teams);
-    if (spec.by) spec.by->learn(teams);
-}
-
 Result<> move_raises(Database& database, std::uint64_t from, std::uint64_t to) {
     Result<Statement> move = database.prepare("UPDATE budget_raises SET budget=?2 WHERE budget=?1");
     if (!move) return std::unexpected(std::move(move).error());
@@ -81,7 +74,7 @@ Result<std::vector<core::BudgetSpec>> Directory::budgets() {
     if (!all) return all;
     Result<core::Teams> known = teams();
     if (!known) return std::unexpected(std::move(known).error());
-    for (core::BudgetSpec& spec : *all) complete(spec, *known, zone_);
+    for (core::BudgetSpec& spec : *all) complete_budget(spec, *known, zone_);
     return all;
 }
 
@@ -103,7 +96,7 @@ Result<core::BudgetSpec> Directory::put_budget_row(core::BudgetSpec spec, std::s
     if (Result<> good = check(spec); !good) return std::unexpected(std::move(good).error());
     Result<core::Teams> known = teams();
     if (!known) return std::unexpected(std::move(known).error());
-    complete(spec, *known, zone_);
+    complete_budget(spec, *known, zone_);
     spec.id = budget_id_of(spec);
     Result<std::vector<core::BudgetSpec>> all = budgets();
     if (!all) return std::unexpected(std::move(all).error());
