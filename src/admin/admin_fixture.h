@@ -86,7 +86,7 @@ class AdminTest : public runtime::LoopTest {
     std::map<std::string, std::string> imported;
     bool ready = true;
     bool publishing = true;
-    bool busy = false;  // with other work apart
+    bool busy = false;            // with other work apart
     std::string correction_note;  // what Services::correct says
     std::string last_key_id;
     runtime::BufferPool buffers;

@@ -52,11 +52,11 @@ void read_stop(Reading& r, ApplyFile& file, const YAML::Node& node) {
     r.yaml.check_keys(node, "stops[]");
     ApplyStop stop;
     r.yaml.entries(node, "where", [&](const std::string& name, const YAML::Node& value) {
-        const auto dimension = read_dimension(r, value, name);
+        const auto facet = read_facet(r, value, name);
         if (!value.IsScalar()) {
             return r.yaml.complain(value, "a stop names one value of each dimension");
         }
-        if (dimension) stop.where.push_back({*dimension, {value.Scalar()}});
+        if (facet) stop.where.push_back({*facet, {value.Scalar()}});
     });
     const bool everything = r.yaml.flag(node, "everything").value_or(false);
     // What was left out by mistake must not stop a company.

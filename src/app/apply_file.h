@@ -24,7 +24,7 @@ struct ApplyKey {
 };
 
 struct ApplyStop {
-    std::vector<core::BudgetCondition> where = {};  // one value each; empty: everything
+    std::vector<core::Condition> where = {};  // one value each; empty: everything
     std::string reason = {};
 };
 

@@ -125,6 +125,7 @@ void add_client_commands(CLI::App& app, CliContext& context) {
     add_enforcement_commands(app, context);
     add_events_commands(app, context);
     add_audit_command(app, context);
+    add_apply_command(app, context);
 }
 
 int run_command_line(CLI::App& app, CliContext& context, int argc, const char* const* argv) {

@@ -1,6 +1,6 @@
 // The subcommands that ask a running Weir over its admin API, or read a data directory beside it:
-// keys, teams, calls, why, prices, ledger, budgets, audit. main.cpp adds `serve`, `check` and
-// `demo` to the same CLI::App and hands it to run_command_line.
+// keys, teams, calls, why, prices, ledger, budgets, stop, audit, apply. main.cpp adds `serve`,
+// `check` and `demo` to the same CLI::App and hands it to run_command_line.
 //
 // Exit codes: 0 done, 1 it did not work (what to do is said on `err`), 2 wrong usage.
 // Thread: main. Errors do not leave this file but as exit codes.

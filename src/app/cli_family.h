@@ -29,6 +29,7 @@ void add_stop_commands(CLI::App& app, CliContext& context);
 void add_enforcement_commands(CLI::App& app, CliContext& context);
 void add_events_commands(CLI::App& app, CliContext& context);
 void add_audit_command(CLI::App& app, CliContext& context);
+void add_apply_command(CLI::App& app, CliContext& context);
 
 // What a command does: 0 or an error, which is told and becomes exit code 1.
 using Command = std::function<Result<int>()>;

@@ -80,6 +80,11 @@ TEST(CommandLine, EveryCommandTeachesByExampleAndTakesJson) {
                                                {"ledger", "export"},
                                                {"ledger", "correct"},
                                                {"budgets"},
+                                               {"budgets", "list"},
+                                               {"budgets", "show"},
+                                               {"budgets", "set"},
+                                               {"budgets", "simulate"},
+                                               {"apply"},
                                                {"audit"}}) {
         Terminal terminal;
         std::vector<const char*> words = command;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "app/apply_file.h"
 #include "app/config.h"
 
 namespace weir::app {
@@ -159,13 +160,11 @@ const std::vector<ConfigKey>& config_keys() {
     return kKeys;
 }
 
-std::string config_reference() {
-    std::string out =
-        "# Configuration reference\n\nPrinted by `weir check --reference`; a test keeps it so. "
-        "Every key is optional. Unknown keys "
-        "are errors.\n";
+namespace {
+
+void append_sections(std::string& out, const std::vector<ConfigKey>& keys) {
     std::string_view section = "-";
-    for (const ConfigKey& key : config_keys()) {
+    for (const ConfigKey& key : keys) {
         if (key.section != section) {
             section = key.section;
             out += fmt::format(
@@ -180,6 +179,22 @@ std::string config_reference() {
             "| `{}` | {} | {} | {} |\n", key.name, type,
             key.fallback.empty() ? std::string("–") : fmt::format("`{}`", key.fallback), key.help);
     }
+}
+
+}  // namespace
+
+std::string config_reference() {
+    std::string out =
+        "# Configuration reference\n\nPrinted by `weir check --reference`; a test keeps it so. "
+        "Every key is optional. Unknown keys "
+        "are errors.\n";
+    append_sections(out, config_keys());
+    out +=
+        "\n# Files of `weir apply`\n\nTeams, keys' bindings, budgets and stops as they are to be; "
+        "budgets are spelled as above.\n";
+    std::vector<ConfigKey> own = apply_keys();
+    std::erase_if(own, [](const ConfigKey& key) { return key.section.starts_with("budgets."); });
+    append_sections(out, own);
     return out;
 }
 
