@@ -143,6 +143,8 @@ struct RateLimits::Impl {
 
     static void sweep(Limit& limit, int instances, UnixTime now);
     bool make_room(Limit& limit, UnixTime now) const;
+    // No longer in flight. nullptr: its limit is gone.
+    std::pair<const Limit*, Cell*> take_back(const RateTicket::Part& part);
 };
 
 void RateLimits::Impl::sweep(Limit& limit, int instances, UnixTime now) {
@@ -159,6 +161,17 @@ bool RateLimits::Impl::make_room(Limit& limit, UnixTime now) const {
     if (limit.cells.size() < instances_max) return true;
     sweep(limit, kSweepPressed, now);
     return limit.cells.size() < instances_max;
+}
+
+std::pair<const RateLimits::Impl::Limit*, Cell*> RateLimits::Impl::take_back(
+    const RateTicket::Part& part) {
+    const auto limit = std::ranges::find(limits, part.limit, &Limit::id);
+    if (limit == limits.end()) return {};
+    const auto known = limit->cells.find(part.instance);
+    if (known == limit->cells.end()) return {};
+    --known->second.parallel;
+    known->second.tokens_held -= part.tokens;
+    return {&*limit, &known->second};
 }
 
 RateLimits::RateLimits(std::uint32_t instances_max) : impl_(std::make_unique<Impl>()) {
@@ -242,30 +255,35 @@ void RateLimits::enter(const RateRequest& request, RateVerdict& told, RateTicket
         Cell& cell = limit.cells[place.instance];
         ++cell.parallel;
         cell.tokens_held += request.token_bound;
+        Duration due{};
         if (spec.requests > 0 && request.first_attempt) {
-            cell.requests_due =
-                std::max(cell.requests_due, request.now) + time_of(1, spec.requests);
+            due = time_of(1, spec.requests);
+            cell.requests_due = std::max(cell.requests_due, request.now) + due;
         }
         if (place.is_shown) tell(spec, place.instance, cell, request.now, told.standings);
         out.parts.push_back({.limit = limit.id,
                              .instance = std::move(place.instance),
-                             .tokens = request.token_bound});
+                             .tokens = request.token_bound,
+                             .request = due});
     }
     impl_->places.clear();
 }
 
 void RateLimits::leave(const RateTicket& ticket, std::int64_t tokens, UnixTime now) {
     for (const RateTicket::Part& part : ticket.parts) {
-        const auto limit = std::ranges::find(impl_->limits, part.limit, &Impl::Limit::id);
-        if (limit == impl_->limits.end()) continue;
-        const auto known = limit->cells.find(part.instance);
-        if (known == limit->cells.end()) continue;
-        Cell& cell = known->second;
-        --cell.parallel;
-        cell.tokens_held -= part.tokens;
+        const auto [limit, cell] = impl_->take_back(part);
+        if (cell == nullptr) continue;
         if (limit->spec.tokens > 0 && tokens > 0) {
-            cell.tokens_due = std::max(cell.tokens_due, now) + time_of(tokens, limit->spec.tokens);
+            cell->tokens_due =
+                std::max(cell->tokens_due, now) + time_of(tokens, limit->spec.tokens);
         }
+    }
+}
+
+void RateLimits::undo(const RateTicket& ticket) {
+    for (const RateTicket::Part& part : ticket.parts) {
+        const auto [limit, cell] = impl_->take_back(part);
+        if (cell != nullptr) cell->requests_due = cell->requests_due - part.request;
     }
 }
 

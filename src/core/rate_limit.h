@@ -58,6 +58,7 @@ struct RateTicket {
         std::uint64_t limit = 0;  // as RateLimits numbers them
         std::string instance;
         std::int64_t tokens = 0;
+        Duration request{};  // that it added to what is due; zero: it was no request
     };
     std::vector<Part> parts;
 };
@@ -100,6 +101,9 @@ class RateLimits {
     void enter(const RateRequest& request, RateVerdict& told, RateTicket& out);
     // Once for each ticket, also where the attempt failed. `tokens`: what it used.
     void leave(const RateTicket& ticket, std::int64_t tokens, UnixTime now);
+
+    // Instead of `leave`, where the call was refused in the end: nothing was taken.
+    void undo(const RateTicket& ticket);
 
     // Of every limit that a call of this attribution meets and may be shown (as budgets are:
     // budget_is_shown_to).

@@ -204,6 +204,25 @@ TEST_F(RateLimitsTest, another_attempt_of_a_call_is_no_other_request) {
     EXPECT_TRUE(pass(100));
 }
 
+// I9
+TEST_F(RateLimitsTest, a_call_that_is_refused_after_all_took_nothing) {
+    RateLimitSpec spec = requests(60);
+    spec.tokens = 1'000;
+    spec.parallel = 2;
+    define({spec});
+    EXPECT_TRUE(pass(300));
+    const auto before = limits_.standings(team_, now_);
+    EXPECT_TRUE(pass(300));
+    limits_.undo(tickets_.back());
+    tickets_.pop_back();
+    const auto after = limits_.standings(team_, now_);
+    ASSERT_EQ(after.size(), 3u);
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        EXPECT_EQ(after[i].remaining, before[i].remaining);
+        EXPECT_EQ(after[i].full_in, before[i].full_in);
+    }
+}
+
 TEST_F(RateLimitsTest, a_changed_limit_keeps_its_standing) {
     define({requests(60)});
     EXPECT_EQ(pass_all(), 60);

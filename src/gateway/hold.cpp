@@ -68,8 +68,7 @@ Result<Hold> Hold::admit(Road& road, ledger::AdmitRecord draft, Bound& bound,
     if (rates.refused) return fail(ErrorCode::rate_limited, rate_text(rates));
     if (verdict.kind != core::VerdictKind::admitted) return fail(refusal_code(verdict.kind));
     if (const Error* why = unbounded_under(verdict.parts, bound)) {
-        road.treasury.release(verdict.parts);
-        road.treasury.leave(ticket, 0);
+        road.treasury.undo(verdict.parts, ticket);
         return std::unexpected(*why);
     }
     if (verdict.clamped_to) bound.clamp(*verdict.clamped_to);
@@ -93,8 +92,7 @@ Result<Hold> Hold::write_admit(Road& road, ledger::AdmitRecord admit,
     auto record = std::make_unique<ledger::Record>(std::move(admit));
     auto written = road.journal.append(*record);
     if (!written) {
-        road.treasury.release(std::get<ledger::AdmitRecord>(*record).parts);
-        road.treasury.leave(ticket, 0);
+        road.treasury.undo(std::get<ledger::AdmitRecord>(*record).parts, ticket);
         return fail(ErrorCode::ledger_unavailable, {}, written.error().detail());
     }
     Hold hold{road, std::move(record), std::move(book), std::move(ticket), token_bound};

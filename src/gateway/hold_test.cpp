@@ -159,6 +159,26 @@ TEST_F(Holds, AJournalThatCannotBeWrittenRefusesAndNothingIsSent) {
     EXPECT_EQ(chat(chat_body()).status, 200) << "as soon as there is room again";
 }
 
+// I9
+TEST_F(Holds, ARefusalForWantOfALedgerTakesNothingOfARateLimit) {
+    company.policy.rate_limits = {
+        {.name = "pace", .by = core::Dimension::team, .requests = 1'000, .parallel = 5}};
+    start();
+    machine.disk->full = true;
+    std::size_t answered = 0;
+    while (answered < 999 && chat(chat_body()).status == 200) ++answered;
+    ASSERT_LT(answered, 999u) << "the disk is felt";
+    core::Attribution who;
+    who.offer(core::Dimension::team, "support", core::Source::key);
+    auto standings = weir->treasury().standings(who);
+    EXPECT_EQ(chat(chat_body()).status, 503);
+    auto after = weir->treasury().standings(who);
+    ASSERT_EQ(after.size(), 2u);
+    EXPECT_GE(after[0].remaining, standings[0].remaining);
+    EXPECT_LE(after[0].full_in, standings[0].full_in);
+    EXPECT_EQ(after[1].remaining, 5);
+}
+
 TEST_F(Holds, CallsThatRunWhenTheDiskFillsCanAllEnd) {
     options.housekeeping = false;
     std::vector<Hold> open;

@@ -99,6 +99,13 @@ void Treasury::leave(const core::RateTicket& ticket, std::int64_t tokens) {
     rates_.leave(ticket, tokens, now_locked());
 }
 
+void Treasury::undo(const std::vector<core::HoldPart>& parts, const core::RateTicket& ticket) {
+    std::lock_guard lock(mutex_);
+    budgets_.release(parts);
+    rates_.undo(ticket);
+    ++changes_;
+}
+
 std::uint64_t Treasury::next_ticket() {
     std::lock_guard lock(mutex_);
     return ++tickets_;

@@ -46,6 +46,8 @@ class Treasury {
     Result<> reserve(const core::ReserveRequest& request, core::Verdict& verdict,
                      core::RateVerdict& rates, core::RateTicket& ticket);
     void leave(const core::RateTicket& ticket, std::int64_t tokens);
+    // What `reserve` let through was refused all the same: as if it had never been asked.
+    void undo(const std::vector<core::HoldPart>& parts, const core::RateTicket& ticket);
 
     // Waiting in line for what others hold (see core::Budgets). `seen` is the caller's own, 0 at
     // first: false without a lock, unless something has changed since it was asked last.
