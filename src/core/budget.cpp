@@ -321,11 +321,13 @@ BudgetCell* Budgets::Impl::take_back(const HoldPart& part, bool delivered) {
 BudgetCell* Budgets::Impl::cell_of(std::uint64_t budget_id, std::string_view instance,
                                    WindowSpan window) {
     const auto known = by_id.find(budget_id);
-    if (known == by_id.end()) return nullptr;
-    Budget& budget = budgets[known->second];
+    const auto away = removed.find(budget_id);
+    if (known == by_id.end() && away == removed.end()) return nullptr;
+    Budget& budget = known != by_id.end() ? budgets[known->second] : away->second;
     const std::uint64_t hash = table.hash(budget.owner, window.start, instance);
     const std::uint32_t slot = table.find(hash, budget.owner, window.start, instance);
     if (slot != kNone) return &table.at(slot);
+    if (known == by_id.end()) return nullptr;  // only what is kept for its return
     if (budget.opened && window.start < budget.window.start) return nullptr;
     places.clear();
     if (!make_room(1)) return nullptr;

@@ -385,6 +385,26 @@ TEST_F(BudgetsTest, a_budget_removed_and_made_again_keeps_its_balance_and_holds)
     EXPECT_EQ(only().settled, usd(6));
 }
 
+// I7: what was proven meanwhile is known when it comes back.
+TEST_F(BudgetsTest, a_budget_that_is_away_is_corrected_all_the_same) {
+    define({usd_budget(1, 10)});
+    const Verdict verdict = ask(team_, 8);
+    settle(verdict, 8);
+    define({});
+    budgets_.correct(1, "", verdict.parts[0].window, -usd(5));
+    define({usd_budget(1, 10)});
+    EXPECT_EQ(only().settled, usd(3));
+    EXPECT_EQ(kind(7), VerdictKind::admitted);
+}
+
+TEST_F(BudgetsTest, nothing_is_kept_for_a_budget_that_never_was) {
+    define({usd_budget(1, 10)});
+    const WindowSpan month = only().window;
+    budgets_.correct(2, "", month, usd(5));
+    define({usd_budget(2, 10)});
+    EXPECT_EQ(only().settled, 0);
+}
+
 // W5
 TEST_F(BudgetsTest, lowering_refunds_nothing_and_raising_makes_room) {
     define({usd_budget(1, 10)});
