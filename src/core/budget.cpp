@@ -25,6 +25,8 @@ struct Budget {
     std::uint64_t owner = 0;
     bool opened = false;
     WindowSpan window;  // the latest that anything was counted in; never goes back
+    // The start of a window of which not all that the ledger knows is here: it found no room.
+    std::optional<std::int64_t> incomplete = {};
 };
 
 // A clock that steps back stays in the latest window (ledger.md W1).
@@ -102,6 +104,7 @@ struct Budgets::Impl {
                Verdict& out);
     void look_up(Place& place, const ReserveRequest& request, HoldPart& part);
     std::uint64_t text_hash(const Budget& budget, std::string_view instance);
+    bool make_places(const Verdict& verdict);
     void commit(Verdict& verdict);
     bool is_behind(std::uint32_t slot, std::uint64_t ticket) const;
     void leave_line(std::uint64_t ticket);
@@ -126,6 +129,7 @@ void Budgets::Impl::define(std::vector<BudgetSpec> next) {
             budget.owner = before->second.owner;
             budget.opened = before->second.opened;
             budget.window = before->second.window;
+            budget.incomplete = before->second.incomplete;
         } else {
             budget.owner = next_owner++;
         }
@@ -227,12 +231,26 @@ std::uint64_t Budgets::Impl::text_hash(const Budget& budget, std::string_view in
     return text_hashes[by];
 }
 
+// Room for the balances that do not exist yet. One that was not let in when the ledger knew of it
+// does not begin at nothing now.
+bool Budgets::Impl::make_places(const Verdict& verdict) {
+    std::uint32_t absent = 0;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        Budget& budget = budgets[places[i].budget];
+        const WindowSpan window = verdict.parts[i].window;
+        open_window(budget, window);  // and those that it closes make room
+        if (places[i].slot != kNone) continue;
+        if (budget.incomplete == window.start) return false;
+        ++absent;
+    }
+    return make_room(absent);
+}
+
 void Budgets::Impl::commit(Verdict& verdict) {
     for (std::size_t i = 0; i < places.size(); ++i) {
         const Place& place = places[i];
         HoldPart& part = verdict.parts[i];
-        Budget& budget = budgets[place.budget];
-        open_window(budget, part.window);
+        const Budget& budget = budgets[place.budget];
         part.live.slot = place.slot != kNone
                              ? place.slot
                              : table.insert(place.hash, budget.owner, part.window, part.instance);
@@ -330,8 +348,11 @@ BudgetCell* Budgets::Impl::cell_of(std::uint64_t budget_id, std::string_view ins
     if (known == by_id.end()) return nullptr;  // only what is kept for its return
     if (budget.opened && window.start < budget.window.start) return nullptr;
     places.clear();
-    if (!make_room(1)) return nullptr;
     open_window(budget, window);
+    if (!make_room(1)) {
+        budget.incomplete = window.start;
+        return nullptr;
+    }
     return &table.at(table.insert(hash, budget.owner, window, instance));
 }
 
@@ -387,10 +408,7 @@ Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
         }
     }
     if (out.kind == VerdictKind::admitted) {
-        const auto absent = std::ranges::count(impl_->places, kNone, &Impl::Place::slot);
-        if (!impl_->make_room(static_cast<std::uint32_t>(absent))) {
-            return fail(ErrorCode::too_many_trajectories);
-        }
+        if (!impl_->make_places(out)) return fail(ErrorCode::too_many_trajectories);
         impl_->commit(out);
     }
     out.sequence = ++impl_->sequence;

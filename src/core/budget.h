@@ -58,7 +58,8 @@ class Budgets {
 
     // Sets what the ledger knows of one instance; for start-up and for budgets made in mid-window.
     // Of an instance that is known here already the larger figures count. A window that has closed
-    // already is ignored, and so is an unknown budget.
+    // already is ignored, and so is an unknown budget. Where there is no room for a balance, the
+    // budget begins none in that window: such calls are refused as those beyond `instances_max`.
     void seed(std::uint64_t budget_id, std::string_view instance, WindowSpan window, Int128 settled,
               Int128 overrun);
 

@@ -385,6 +385,39 @@ TEST_F(BudgetsTest, a_budget_removed_and_made_again_keeps_its_balance_and_holds)
     EXPECT_EQ(only().settled, usd(6));
 }
 
+TEST_F(BudgetsTest, a_table_full_of_closed_windows_makes_room) {
+    BudgetSpec hour = usd_budget(1, 10, WindowKind::hour);
+    hour.by = Dimension::team;
+    define({hour});
+    for (int i = 0; i < 64; ++i) settle(ask(whose("t" + std::to_string(i)), 1), 1);
+    const Verdict open = ask(whose("t0"), 1);
+    request_.attribution = &team_;
+    EXPECT_FALSE(budgets_.reserve(request_)) << "none has room to spare";
+    EXPECT_EQ(ask(team_, 1, later(3'600)).kind, VerdictKind::admitted);
+    settle(open, 1);  // in its own hour, whose place is still its own
+}
+
+// W2
+TEST_F(BudgetsTest, a_balance_that_found_no_room_is_no_fresh_cap_later) {
+    BudgetSpec hour = usd_budget(1, 10, WindowKind::hour);
+    hour.by = Dimension::team;
+    BudgetSpec each = usd_budget(2, 10);
+    each.by = Dimension::team;
+    define({hour});
+    for (int i = 0; i < 64; ++i) settle(ask(whose("t" + std::to_string(i)), 1), 1);
+    define({hour, each});
+    const WindowSpan month = window_at(WindowKind::month, kNow);
+    budgets_.seed(2, "t0", month, usd(10), 0);
+    request_.now = later(3'600);  // the hour is over: there is room again
+    const Attribution spender = whose("t0");
+    request_.attribution = &spender;
+    request_.usd_bound = Money::from_usd(1);
+    const Result<Verdict> verdict = budgets_.reserve(request_);
+    ASSERT_FALSE(verdict);
+    EXPECT_EQ(verdict.error().code(), ErrorCode::too_many_trajectories);
+    EXPECT_EQ(ask(spender, 1, later(8 * kDay)).kind, VerdictKind::admitted) << "the next month";
+}
+
 // I7: what was proven meanwhile is known when it comes back.
 TEST_F(BudgetsTest, a_budget_that_is_away_is_corrected_all_the_same) {
     define({usd_budget(1, 10)});
@@ -525,7 +558,6 @@ TEST_F(BudgetsTest, a_full_table_never_gives_away_the_place_of_an_open_hold) {
     for (int i = 0; i < 64; ++i) open.push_back(ask(whose("a", "t" + std::to_string(i)), 2));
     const Attribution one_more = whose("a", "x");
     request_.attribution = &one_more;
-    request_.now = later(kDay);
     EXPECT_FALSE(budgets_.reserve(request_));
     settle(open[5], 1);
     EXPECT_FALSE(budgets_.reserve(request_)) << "its window is still open";
