@@ -6,7 +6,7 @@ export CCACHE_DIR ?= $(HOME)/.cache/weir-ccache
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: run build setup test check tidy bench bench-budgets asan tsan fuzz format clean
+.PHONY: run build setup test check tidy world bench bench-budgets asan tsan fuzz format clean
 
 run: build                    ## simulated providers and agents at work; the README's tour
 	@build/release/bin/weir demo
@@ -34,6 +34,11 @@ check: setup                  ## format and layering
 tidy: setup                   ## clang-tidy over every file; a quarter of an hour on two cores
 	@cmake --preset dev >/dev/null
 	@scripts/tidy.sh build/dev
+
+world: setup                  ## 10,000 simulated histories of budgets under faults; WORLDS=n for n
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev --target weir-world -j $(JOBS)
+	@scripts/world.sh build/dev $(or $(WORLDS),10000)
 
 bench: setup                  ## beside nginx and haproxy, in one run
 	@cmake --preset bench >/dev/null

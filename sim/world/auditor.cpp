@@ -3,57 +3,38 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "core/budget_judge.h"
 #include "ledger/recover.h"
-#include "store/queries.h"
+#include "store/schema.h"
 
 namespace weir::world {
 namespace {
 
 constexpr std::size_t kFindingsMax = 20;
-
-core::Attribution attribution_of(const CallSeen& call, const core::Policy& policy) {
-    core::Attribution a;
-    a.offer(core::Dimension::team, call.team, core::Source::key);
-    a.offer(core::Dimension::key, call.key_id, core::Source::key);
-    a.offer(core::Dimension::environment, policy.keys.at(call.key_id).environment,
-            core::Source::key);
-    return a;
-}
-
-bool is_lenient(const core::Policy& policy, std::string_view environment) {
-    auto at = std::ranges::find(policy.environments, environment, &core::EnvironmentRecord::name);
-    return at != policy.environments.end() && at->lenient;
-}
+constexpr std::uint64_t kQuietMax = 500;  // events after which it looks all the same
 
 }  // namespace
 
 void Auditor::find(std::string what) {
     if (findings_.size() < kFindingsMax) {
-        findings_.push_back(fmt::format("event {} at {} ms: {}", scheduler_.turn(),
-                                        scheduler_.now().ns / 1'000'000, what));
+        findings_.push_back(fmt::format("step {}, event {}, {} ms: {}", scheduler_.steps(),
+                                        scheduler_.turn(), scheduler_.now().ns / 1'000'000, what));
     }
 }
 
-void Auditor::read_on() {
-    auto read = reader_->poll(1'000'000, [this](const ledger::Record& record) {
-        if (const auto* admit = std::get_if<ledger::AdmitRecord>(&record)) {
-            marks_[admit->head.id] = admit->head.attribution.of(core::Dimension::goal);
-        }
-        if (const auto* mark = std::get_if<ledger::DispatchedRecord>(&record)) {
-            ++dispatched_[marks_[mark->id]];
-        }
-        const auto* end = std::get_if<ledger::EndRecord>(&record);
-        if (end != nullptr && ended_.insert(end->head.id).second) ends_.push_back(*end);
+// `live`: the process that writes is there, and its memory is what the records come to.
+void Auditor::read_on(bool live) {
+    auto read = reader_->poll(1'000'000, [this, live](const ledger::Record& record) {
+        note(record, live);
         fold_.add(record);
+        if (live && on_record) on_record(record);
     });
     if (!read) return find("the journal cannot be read: " + read.error().detail());
     news_ = news_ || *read > 0;
 }
 
-Auditor::Books Auditor::of_fold(const ledger::Fold& fold) {
+Auditor::Books Auditor::of_journal() const {
     Books books;
-    for (const auto& [key, b] : fold.balances()) {
+    for (const auto& [key, b] : fold_.balances()) {
         books[{key.budget_id, key.instance, key.window_start}] = {b.settled, b.held, b.overrun};
     }
     return books;
@@ -67,62 +48,202 @@ Auditor::Books Auditor::of_memory(WeirProcess& process) {
     return books;
 }
 
-void Auditor::begin(WeirProcess& process, bool lossy) {
+void Auditor::begin(WeirProcess& process, bool lossy, bool after_power) {
     Scheduler::LookingOn quiet(scheduler_);
     journal_ = process.journal_path();
     reader_ = std::make_unique<ledger::JournalReader>(journal_);
     fold_ = {};
-    ends_.clear();
-    ended_.clear();
-    dispatched_.clear();
-    marks_.clear();
+    attempts_.clear();
+    by_mark_.clear();
     last_.clear();
-    read_on();
+    tickets_.clear();
+    refused_.clear();
+    last_pulse_.reset();
+    memory_lags_ = false;
+    epoch_ = process.epoch();
+    specs_ = process.policy().budgets;
+    read_on(false);
     // What a power cut took from the journal stays in the store that had read it, for good.
     has_lost_ = has_lost_ || lossy;
-    if (lossy) lost_before_ = vendor_.book().size();
-    if (lossy) base_.clear();
-    Books journal = of_fold(fold_);
-    Books memory = of_memory(process);
+    was_dark_ = was_dark_ || after_power;
     if (lossy) {
-        for (const auto& [key, m] : memory) {
-            const Figures& j = journal[key];
-            base_[key] = {m.settled - j.settled, m.held - j.held, m.overrun - j.overrun};
-        }
+        lost_before_ = vendor_.book().size();
+        base_.clear();
+        windows_.clear();
+        in_force_.clear();
     }
+    take_what_is_new(process);
+    take_seeds(process);
+    rates_ = std::make_unique<core::RateLimits>();
+    rates_->define(process.policy().rate_limits);
+    check_dead_holds(process, after_power && !lossy);
+    Books memory = of_memory(process);
+    compare(memory, of_journal(), "at a start");
+    check_ceilings(memory, "I8 at a start");
+    check_calls(false, "at a start");
+}
+
+// I8: every hold of a dead start has its end.
+void Auditor::check_dead_holds(WeirProcess& process, bool after_power) {
+    if (has_lost_) return;  // the end that the store had read may have been in the tail
+    const Books memory = of_memory(process);
+    Books journal = of_journal();
     for (const auto& hold : fold_.open_holds()) {
-        // Where a tail was lost, the end that the store had read may have been in it.
-        if (!has_lost_ && hold.admit.head.id.call.epoch < process.epoch()) {
-            find("I8: a hold of a dead start is open: " + hold.admit.head.id.text());
+        const AttemptId& id = hold.admit.head.id;
+        if (id.call.epoch >= process.epoch()) continue;
+        // An end that could not be synced: its hold stood until the power was cut.
+        if (after_power) ended_ahead_.insert(id);
+        if (!ended_ahead_.contains(id)) find("I8: a hold of a dead start is open: " + id.text());
+        if (!after_power) continue;
+        for (const core::HoldPart& part : hold.admit.parts) {
+            auto m = memory.find(key_of(part));
+            if (m == memory.end()) continue;
+            const Figures& j = journal[key_of(part)];
+            base_[key_of(part)] = {m->second.settled - j.settled, m->second.held - j.held,
+                                   m->second.overrun - j.overrun};
         }
     }
-    compare(memory, journal, "at a start");
-    check_amounts(process, "at a start");
-    check_truth(fold_, "at a start");
+}
+
+// What the store knows of budgets from before they were made, also of windows that memory had left
+// behind: a start that finds an earlier one open again takes it up.
+void Auditor::take_seeds(const WeirProcess& process) {
+    auto store = store::open_store_reader(process.database_path());
+    if (!store) return find("the store cannot be read at a start");
+    auto rows = store->prepare("SELECT budget,instance,window_start,settled FROM budget_seeds");
+    if (!rows) return find("the store's seeds cannot be read at a start");
+    for (auto row = rows->step(); row.value_or(false); row = rows->step()) {
+        const Key key{static_cast<std::uint64_t>(rows->integer(0)), rows->string(1),
+                      rows->integer(2)};
+        if (base_.contains(key)) continue;
+        base_[key].settled = rows->int128(3);
+        Int128& ceiling = ceilings_[key];
+        ceiling = std::max(ceiling, base_[key].settled);
+    }
+}
+
+void Auditor::changed(WeirProcess& process) {
+    Scheduler::LookingOn quiet(scheduler_);
+    last_pulse_.reset();
+    read_on(true);
+    specs_ = process.policy().budgets;
+    take_what_is_new(process);
+    rates_->define(process.policy().rate_limits);
+}
+
+// Of a budget that was not in force until now, memory has what the ledger knew of such calls, and
+// no record of its own says so.
+void Auditor::take_what_is_new(WeirProcess& process) {
+    std::set<std::uint64_t> ids;
+    std::set<std::uint64_t> fresh;
+    for (const core::BudgetSpec& spec : specs_) {
+        ids.insert(spec.id);
+        if (!in_force_.contains(spec.id)) fresh.insert(spec.id);
+    }
+    in_force_ = std::move(ids);
+    if (fresh.empty()) return;
+    Books journal = of_journal();
+    for (const auto& [key, m] : of_memory(process)) {
+        if (!fresh.contains(key.budget)) continue;
+        const Figures& j = journal[key];
+        base_[key] = {m.settled - j.settled, m.held - j.held, m.overrun - j.overrun};
+        Int128& ceiling = ceilings_[key];
+        ceiling = std::max(ceiling, m.settled + m.held - m.overrun);
+    }
+    if (!has_lost_) check_new_budgets(process, fresh);
+}
+
+// W3: what matching calls were charged in its window is in it from the start.
+void Auditor::check_new_budgets(WeirProcess& process, const std::set<std::uint64_t>& fresh) {
+    UnixTime now = process.treasury().now();
+    Books memory = of_memory(process);
+    for (const core::BudgetSpec& spec : specs_) {
+        if (!fresh.contains(spec.id) || spec.unit != core::BudgetUnit::usd) continue;
+        core::WindowSpan window = core::window_at(spec, now);
+        std::map<std::string, Int128> spent;
+        std::map<std::string, const ledger::AttemptHead*> heads;
+        for (const auto& [id, attempt] : attempts_) {
+            const ledger::AttemptHead& head = attempt.admit.head;
+            std::int64_t at = head.admitted_at.seconds();
+            if (at < window.start || at >= window.end || head.id != id) continue;
+            if (!core::budget_matches(spec, head.attribution, head.provider, head.model)) continue;
+            Int128& sum =
+                spent[core::budget_instance(spec, head.attribution, head.provider, head.model)];
+            heads[core::budget_instance(spec, head.attribution, head.provider, head.model)] = &head;
+            if (!attempt.end) sum += attempt.admit.bound.pico();
+            if (!attempt.end || attempt.end->state == ledger::EndState::released) continue;
+            sum += attempt.end->charge.pico();
+            for (const auto& c : attempt.corrections) sum += c.charge_delta.pico();
+        }
+        for (const auto& [instance, sum] : spent) {
+            const Figures& f = memory[{spec.id, instance, window.start}];
+            if (f.settled + f.held >= sum || is_refused(process, *heads[instance])) continue;
+            find(fmt::format("W3: budget {} '{}' came with {}+{} of {} spent in its window",
+                             spec.name, instance, to_string(f.settled), to_string(f.held),
+                             to_string(sum)));
+        }
+    }
+}
+
+// Memory had no room for what the ledger knew: then no such call may pass.
+bool Auditor::is_refused(WeirProcess& process, const ledger::AttemptHead& head) {
+    core::ReserveRequest request;
+    request.attribution = &head.attribution;
+    request.provider = head.provider;
+    request.model = head.model;
+    request.usd_bound = Money::from_pico(1);
+    request.token_bound = 1;
+    request.now = process.treasury().now();
+    core::Verdict verdict;
+    core::RateVerdict rates;
+    core::RateTicket ticket;
+    auto asked = process.treasury().reserve(request, verdict, rates, ticket);
+    if (!asked || rates.refused || verdict.kind != core::VerdictKind::admitted) return true;
+    process.treasury().undo(verdict.parts, ticket);
+    return false;
 }
 
 void Auditor::look(WeirProcess& process) {
+    const gateway::RoadCounters counters = process.counters();
+    const Pulse pulse{.attempts = counters.attempts,
+                      .refused = counters.refused,
+                      .open = process.open_calls(),
+                      .unsynced = process.unsynced(),
+                      .truths = vendor_.book().size()};
+    if (pulse == last_pulse_ && ++quiet_ % kQuietMax != 0) return;
+    last_pulse_ = pulse;
     Scheduler::LookingOn quiet(scheduler_);
     // Balances in the journal change together with those in memory, within one event.
     Books memory = of_memory(process);
-    std::size_t settled_truths =
-        static_cast<std::size_t>(std::ranges::count(vendor_.book(), true, &Truth::final));
-    std::pair truths{vendor_.book().size(), settled_truths};
-    if (memory == last_ && truths == last_truths_) return;
-    last_truths_ = truths;
+    const bool lags = pulse.unsynced != 0;
+    memory_lags_ = memory_lags_ || lags;
     ++looks_;
-    read_on();
-    if (process.unsynced() == 0) compare(memory, of_fold(fold_), "between two events");
-    check_amounts(process, "between two events");
-    check_truth(fold_, "between two events");
+    read_on(true);
+    memory_lags_ = lags;
+    if (!lags) compare(memory, of_journal(), "between two events");
+    check_ceilings(memory, "I2 between two events");
+    check_falling(memory);
+    check_calls(false, "between two events");
     if (!process.treasury().books_balance()) find("I1: the two books of holds differ");
+    if (counters.unledgered_ends == 0) compare_rates(process);
+    ask_again(process);
+    last_ = std::move(memory);
+}
+
+void Auditor::check_falling(const Books& memory) {
     for (const auto& [key, now] : memory) {
         auto before = last_.find(key);
         if (before == last_.end()) continue;
-        if (now.settled < before->second.settled) find("I2: settled fell");
+        Int128 corrected = 0;
+        if (auto at = corrected_.find(key); at != corrected_.end()) corrected = at->second;
+        if (now.settled < before->second.settled + corrected) {
+            find(fmt::format("I2: budget {} '{}': settled fell from {} to {}", key.budget,
+                             key.instance, to_string(before->second.settled),
+                             to_string(now.settled)));
+        }
         if (now.overrun < before->second.overrun) find("I2: overrun fell");
     }
-    last_ = std::move(memory);
+    corrected_.clear();
 }
 
 // I7. Memory keeps open windows; of others it need not know.
@@ -143,88 +264,48 @@ void Auditor::compare(const Books& memory, const Books& journal, const char* whe
     }
 }
 
-bool Auditor::blocks(std::uint64_t budget, std::string_view instance) const {
-    auto spec = std::ranges::find(policy_.budgets, budget, &core::BudgetSpec::id);
-    if (spec == policy_.budgets.end()) return false;
-    for (const auto& [id, key] : policy_.keys) {
-        CallSeen call{.team = key.team, .key_id = id};
-        core::Attribution a = attribution_of(call, policy_);
-        if (!core::budget_matches(*spec, a)) continue;
-        if (core::budget_instance(*spec, a) != instance) continue;
-        if (!core::blocks(*spec, is_lenient(policy_, key.environment))) return false;
-    }
-    return true;
-}
-
-void Auditor::check_amounts(WeirProcess& process, const char* when) {
-    for (const auto& f : process.treasury().figures()) {
-        if (!blocks(f.budget_id, f.instance)) continue;
-        if (f.settled + f.held <= f.amount + f.overrun) continue;
-        find(fmt::format("I1/I8 {}: budget {} '{}': {} settled + {} held > {} + {} overrun", when,
-                         f.budget_id, f.instance, to_string(f.settled), to_string(f.held),
-                         to_string(f.amount), to_string(f.overrun)));
-    }
-}
-
-// I3: what providers have billed, and may still bill for what they were sent, is in the books.
-void Auditor::check_truth(const ledger::Fold& fold, const char* when) {
-    if (vendor_.billed_above()) return;
-    std::map<std::pair<std::uint64_t, std::string>, Int128> due;
-    for (std::size_t i = lost_before_; i < vendor_.book().size(); ++i) {
-        const Truth& truth = vendor_.book()[i];
-        const CallSeen& call = customers_.calls().at(truth.call);
-        core::Attribution a = attribution_of(call, policy_);
-        for (const core::BudgetSpec& spec : policy_.budgets) {
-            if (core::counts_events(spec.unit) || !core::budget_matches(spec, a)) continue;
-            due[{spec.id, core::budget_instance(spec, a)}] +=
-                spec.unit == core::BudgetUnit::usd ? truth.due() : Int128{truth.due_tokens()};
-        }
-    }
-    std::map<std::pair<std::uint64_t, std::string>, Int128> booked;
-    for (const auto& [key, f] : of_fold(fold)) {
-        booked[{key.budget, key.instance}] += f.settled + f.held;
-    }
-    for (const auto& [key, f] : base_) booked[{key.budget, key.instance}] += f.settled + f.held;
-    for (const auto& [key, sum] : due) {
-        if (!blocks(key.first, key.second) || sum <= booked[key]) continue;
-        find(fmt::format("I3 {}: budget {} '{}': providers may bill {}, the books hold {}", when,
-                         key.first, key.second, to_string(sum), to_string(booked[key])));
+void Auditor::check_ceilings(const Books& sums, const char* when) {
+    for (const auto& [key, f] : sums) {
+        Int128 ceiling = 0;
+        if (auto at = ceilings_.find(key); at != ceilings_.end()) ceiling = at->second;
+        if (f.settled + f.held - f.overrun <= ceiling) continue;
+        find(fmt::format("{}: budget {} '{}': {} settled + {} held - {} overrun > {}", when,
+                         key.budget, key.instance, to_string(f.settled), to_string(f.held),
+                         to_string(f.overrun), to_string(ceiling)));
     }
 }
 
 void Auditor::look_at_crash() {
     if (!reader_) return;
     Scheduler::LookingOn quiet(scheduler_);
-    read_on();
+    read_on(true);
     if (!news_ && truths_ == vendor_.book().size()) return;
     news_ = false;
     truths_ = vendor_.book().size();
     ++looks_;
+    check_calls(true, "after a crash here");
     ledger::Fold after = fold_;
     for (const auto& end : ledger::ends_of_dead(fold_, UINT32_MAX, fold_.last_time())) {
         after.add(end);
     }
-    check_truth(after, "after a crash here");
-    for (const auto& [key, f] : of_fold(after)) {
-        if (f.held != 0) find("I8 after a crash here: something stays held");
-        auto spec = std::ranges::find(policy_.budgets, key.budget, &core::BudgetSpec::id);
-        Int128 base = 0;
-        // A hold whose end only the store has read is ended once more by this fold.
-        if (auto at = base_.find(key); at != base_.end()) {
-            base = at->second.settled + at->second.held;
-        }
-        if (!blocks(key.budget, key.instance) || base + f.settled <= spec->amount + f.overrun) {
-            continue;
-        }
-        find(fmt::format("I8 after a crash here: budget {} '{}': {} settled > {} + {} overrun",
-                         key.budget, key.instance, to_string(f.settled), to_string(spec->amount),
-                         to_string(f.overrun)));
+    Books sums;
+    for (const auto& [key, b] : after.balances()) {
+        if (b.held != 0) find("I8 after a crash here: something stays held");
+        sums[{key.budget_id, key.instance, key.window_start}] = {b.settled, b.held, b.overrun};
     }
+    for (const auto& [key, f] : base_) {
+        // A hold whose end only the store has read is ended once more by this fold.
+        Figures& sum = sums[key];
+        sum.settled += f.settled + f.held;
+        sum.overrun += f.overrun;
+    }
+    check_ceilings(sums, "I8 after a crash here");
 }
 
 void Auditor::close(WeirProcess& process) {
     Scheduler::LookingOn quiet(scheduler_);
     last_.clear();
+    last_pulse_.reset();
     look(process);
     for (const auto& f : process.treasury().figures()) {
         if (f.held != 0) {
@@ -232,100 +313,11 @@ void Auditor::close(WeirProcess& process) {
                              to_string(f.held)));
         }
     }
+    if (!tickets_.empty() && process.counters().unledgered_ends == 0) {
+        find("I6: something still stands at a rate limit");
+    }
     check_entries();
     check_store(process);
-}
-
-// I4 and I10, and that what was told was metered to the pico.
-void Auditor::check_entries() {
-    ledger::Fold::Counts counts = fold_.counts();
-    if (counts.duplicate_ends != 0) find("I4: an attempt ended twice");
-    if (!has_lost_ && counts.ends_without_admit != 0) find("I4: an end without an admit");
-    if (!has_lost_ && !fold_.open_holds().empty()) find("I4: a hold has no end");
-    std::map<std::string, std::vector<const Truth*>> truths;
-    for (std::size_t i = lost_before_; i < vendor_.book().size(); ++i) {
-        truths[vendor_.book()[i].call].push_back(&vendor_.book()[i]);
-    }
-    std::map<std::string, std::vector<const ledger::EndRecord*>> ends;
-    for (const auto& end : ends_) {
-        ends[end.head.attribution.of(core::Dimension::goal)].push_back(&end);
-    }
-    for (const auto& [mark, billed] : truths) {
-        if (static_cast<std::size_t>(dispatched_[mark]) < billed.size()) {
-            find(fmt::format("I4: {}: {} requests at providers, {} dispatched in the ledger", mark,
-                             billed.size(), dispatched_[mark]));
-        }
-        const auto& of_call = ends[mark];
-        if (billed.size() != 1 || of_call.size() != 1) continue;
-        const ledger::EndRecord& end = *of_call[0];
-        if (end.state == ledger::EndState::settled && end.usage.is_exact() &&
-            end.cost.pico() != billed[0]->billed) {
-            find(fmt::format("{}: billed {}, settled at {}", mark, to_string(billed[0]->billed),
-                             to_string(end.cost.pico())));
-        }
-        bool held = std::ranges::any_of(end.parts, [](const core::HoldPart& part) {
-            return part.blocks && part.unit == core::BudgetUnit::usd;
-        });
-        if (held && end.bound.pico() < billed[0]->worst) {
-            find(fmt::format("I10: {}: bound {}, may bill {}", mark, to_string(end.bound.pico()),
-                             to_string(billed[0]->worst)));
-        }
-    }
-}
-
-void Auditor::check_store(WeirProcess& process) {
-    if (auto folded = process.fold(); !folded) {
-        return find("the store cannot fold: " + folded.error().detail());
-    }
-    auto queries = store::Queries::open(process.database_path());
-    if (!queries) return find("the store cannot be asked");
-    auto balances = (*queries)->balances(process.treasury().now());
-    if (!balances) return find("the store has no balances");
-    Books memory = of_memory(process);
-    for (const store::Balance& b : *balances) {
-        auto at = memory.find({b.budget_id, b.instance, b.window.start});
-        if (at == memory.end()
-                ? b.settled != 0
-                : at->second.settled != b.settled || at->second.overrun != b.overrun) {
-            find(fmt::format("I7: budget {} '{}': the store says {}, memory does not", b.budget_id,
-                             b.instance, to_string(b.settled)));
-        }
-        if (at != memory.end()) memory.erase(at);
-    }
-    for (const auto& [key, f] : memory) {
-        if (f.settled != 0) find("I7: memory has a balance that the store has not");
-    }
-    if (!has_lost_) check_sums(**queries);
-}
-
-// I5: whatever one groups by, it is the same money.
-void Auditor::check_sums(store::Queries& queries) {
-    Int128 cost = 0;
-    Int128 charge = 0;
-    for (const auto& end : ends_) {
-        cost += end.cost.pico();
-        charge += end.charge.pico();
-    }
-    using core::Dimension;
-    for (Dimension d : {Dimension::team, Dimension::key, Dimension::model, Dimension::goal}) {
-        store::SpendQuery query;
-        query.by = {d};
-        query.from = UnixTime::from_seconds(0);
-        query.until = UnixTime::from_seconds(4'000'000'000);
-        auto rows = queries.spend(query);
-        if (!rows) return find("the store cannot sum spend");
-        Int128 cost_by = 0;
-        Int128 charge_by = 0;
-        for (const auto& row : *rows) {
-            cost_by += row.sums.cost.pico();
-            charge_by += row.sums.charge.pico();
-        }
-        if (cost_by != cost || charge_by != charge) {
-            find(fmt::format("I5: by {}: cost {} and charge {}, entries say {} and {}",
-                             core::dimension_name(d), to_string(cost_by), to_string(charge_by),
-                             to_string(cost), to_string(charge)));
-        }
-    }
 }
 
 }  // namespace weir::world

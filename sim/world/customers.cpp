@@ -102,8 +102,13 @@ Customers::Order Customers::make_order(int number) {
     order.seen.key_id = core::parse_key(key)->id;
     order.seen.team = company_.policy.keys.at(order.seen.key_id).team;
     std::string body = body_of(order, number);
-    order.bytes = request("POST", kPaths[static_cast<std::size_t>(order.kind)],
-                          {{"authorization", "Bearer " + key}, {"x-weir-goal", order.mark}}, body);
+    std::vector<std::pair<std::string, std::string>> fields{{"authorization", "Bearer " + key},
+                                                            {"x-weir-goal", order.mark}};
+    if (habits_.trajectories > 0) {
+        auto run = scheduler_.rng().below(static_cast<std::uint64_t>(habits_.trajectories));
+        fields.emplace_back("x-weir-trajectory", fmt::format("run-{}-{}", number, run));
+    }
+    order.bytes = request("POST", kPaths[static_cast<std::size_t>(order.kind)], fields, body);
     if (scheduler_.chance(habits_.leave_percent)) {
         order.patience.leave_after = scheduler_.rng().below(1'500);
         order.patience.limit = scheduler_.between(Duration{1}, std::chrono::seconds{4});
@@ -120,7 +125,8 @@ runtime::Task<void> Customers::live(int number) {
     co_await scheduler_.delay(std::chrono::milliseconds{7} * number);
     Conversation c(scheduler_, nullptr);
     std::uint64_t process = 0;
-    while (left_ > 0) {
+    std::optional<Order> again;
+    while (left_ > 0 || again) {
         if (!c.stream || process != door_.process()) {
             c.unread.clear();
             c.stream = door_.dial(habits_.link);
@@ -130,17 +136,27 @@ runtime::Task<void> Customers::live(int number) {
             co_await scheduler_.delay(std::chrono::milliseconds{50});
             continue;
         }
-        --left_;
-        Order order = make_order(number);
+        if (!again) --left_;
+        Order order = again ? *std::exchange(again, std::nullopt) : make_order(number);
         calls_[order.mark] = order.seen;
         Answer answer;
         if (co_await send_all(c, order.bytes)) answer = co_await read_answer(c, order.patience);
         look_at(order, answer, process == door_.process());
+        if (tries_again(order, answer)) {
+            again = order;
+            ++again->tries;
+        }
         // Who dawdled may find the connection closed, for having rested too long.
         bool dawdled = order.patience.pause > Duration{};
         if (!answer.keeps_alive() || dawdled) c.stream.reset();
         co_await scheduler_.delay(scheduler_.between(Duration{0}, habits_.pause_max));
     }
+}
+
+bool Customers::tries_again(const Order& order, const Answer& answer) {
+    bool failed = !answer.whole || answer.status == 429 || answer.status >= 500;
+    if (!failed || order.tries >= 2 || habits_.retry_percent == 0) return false;
+    return scheduler_.chance(habits_.retry_percent);
 }
 
 void Customers::look_at(const Order& order, const Answer& answer, bool same_process) {

@@ -30,7 +30,9 @@ struct CustomerHabits {
     int calls = 60;               // of all together
     unsigned leave_percent = 10;  // of calls that are not waited for
     unsigned slow_percent = 3;
-    bool uniform = false;  // all calls alike, of one key
+    unsigned retry_percent = 0;  // of calls that failed: the same again, as SDKs do, up to twice
+    int trajectories = 0;        // different ones of each customer; 0: it names none
+    bool uniform = false;        // all calls alike, of one key
     Duration pause_max = std::chrono::milliseconds{300};
     Link link = {};
 };
@@ -60,8 +62,10 @@ class Customers {
         std::string bytes;
         Patience patience;
         CallSeen seen;
+        int tries = 0;
     };
     runtime::Task<void> live(int number);
+    bool tries_again(const Order& order, const Answer& answer);
     Order make_order(int number);
     std::string body_of(Order& order, int number);
     std::string padding();

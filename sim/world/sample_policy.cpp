@@ -11,7 +11,7 @@
 namespace weir::world {
 namespace {
 
-core::PriceRow row_of(const ModelPrice& price) {
+core::PriceRow row_of(const ModelPrice& price, std::int64_t times) {
     core::PriceRow row;
     row.provider = price.vendor;
     row.model = price.model;
@@ -20,9 +20,9 @@ core::PriceRow row_of(const ModelPrice& price) {
     row.context_window = price.context;
     row.max_output = price.max_output;
     core::PriceBand band;
-    auto set = [&band](core::TokenClass c, std::int64_t pico) {
+    auto set = [&band, times](core::TokenClass c, std::int64_t pico) {
         if (pico > 0) {
-            band.prices.token[static_cast<std::size_t>(c)] = Rate::from_femto(pico * 1000);
+            band.prices.token[static_cast<std::size_t>(c)] = Rate::from_femto(pico * times * 1000);
         }
     };
     set(core::TokenClass::input, price.input);
@@ -73,6 +73,12 @@ const ModelPrice* price_of(std::string_view model) {
     return at == model_prices().end() ? nullptr : &*at;
 }
 
+std::shared_ptr<const core::PriceBook> price_book(std::int64_t times) {
+    std::vector<core::PriceRow> rows;
+    for (const ModelPrice& price : model_prices()) rows.push_back(row_of(price, times));
+    return core::PriceBook::build(std::move(rows)).value_or(nullptr);
+}
+
 Company sample_company() {
     Company company;
     core::Policy& policy = company.policy;
@@ -97,9 +103,7 @@ Company sample_company() {
     local.models = {"llama-*"};
     local.free = true;
     policy.providers.push_back(std::move(local));
-    std::vector<core::PriceRow> rows;
-    for (const ModelPrice& price : model_prices()) rows.push_back(row_of(price));
-    policy.prices = core::PriceBook::build(std::move(rows)).value_or(nullptr);
+    policy.prices = price_book();
     policy.version = 1;
     return company;
 }

@@ -32,6 +32,9 @@ struct ModelPrice {
 const std::vector<ModelPrice>& model_prices();
 const ModelPrice* price_of(std::string_view model);
 
+// The same at so many times the price.
+std::shared_ptr<const core::PriceBook> price_book(std::int64_t times = 1);
+
 struct Company {
     core::Policy policy;
     std::string support_key;   // text; team support, environment development

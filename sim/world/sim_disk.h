@@ -13,15 +13,18 @@ class SimDisk final : public ledger::Disk {
     explicit SimDisk(Scheduler& scheduler) : scheduler_(scheduler) {}
 
     int preallocate(int fd, std::uint64_t bytes) override {
-        scheduler_.step();
+        step();
         if (full) return ENOSPC;
         // A hole costs nothing; the files lie in memory.
         return Disk::preallocate(fd, bytes);
     }
     int sync(int) override {
-        scheduler_.step();
+        step();
         return failing ? EIO : 0;
     }
+
+    // Something is done to it, and somebody can die of that.
+    void step() { scheduler_.step(); }
 
     bool full = false;
     bool failing = false;

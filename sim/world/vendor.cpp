@@ -46,21 +46,24 @@ std::int64_t tokens_of(std::string_view text) {
     return std::min(bytes, 1 + static_cast<std::int64_t>(hash / 5 % 1'000) * bytes / 2'000);
 }
 
-// Turn by turn, so that a conversation that goes on comes to what it came to, and the rest.
+// Turn by turn, so that a conversation that goes on comes to what it came to, and the rest; a text
+// that is alone comes to the same whether it is answered or only counted.
 std::int64_t input_tokens(std::string_view body) {
     const Json members = Json::parse(body);
-    auto messages = members.find("messages");
-    if (messages == members.end() || messages->empty()) {
-        return std::max<std::int64_t>(1, std::min(text_bytes(body), tokens_of(body)));
-    }
     std::int64_t around = text_bytes(body) + 1;
     std::int64_t tokens = 0;
-    for (Json message : *messages) {
+    for (const char* name : {"input", "prompt"}) {
+        auto text = members.find(name);
+        if (text == members.end()) continue;
+        around -= static_cast<std::int64_t>(text->dump().size()) + 1;
+        tokens += tokens_of(text->dump());
+    }
+    for (Json message : members.value("messages", Json::array())) {
         around -= static_cast<std::int64_t>(message.dump().size()) + 1;
         forget_marks(message);
         tokens += tokens_of(message.dump());
     }
-    return tokens + around;
+    return std::max<std::int64_t>(1, tokens + around);
 }
 
 }  // namespace
@@ -160,7 +163,6 @@ Spent Vendor::draw(const Asked& asked, Truth& truth) {
     spent.output = scheduler_.chance(20) ? output_most : below(output_most);
     if (faults_.bills_above && scheduler_.chance(10) && output_most > 0) {
         spent.output = output_most * 3 + 5'000;
-        billed_above_ = true;
     }
     truth.billed = cost_of(spent);
     truth.tokens = input + spent.output;

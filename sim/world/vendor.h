@@ -23,7 +23,8 @@ std::int64_t text_bytes(std::string_view body);
 struct Truth {
     std::string call;  // the client's mark in the body
     std::string model;
-    Int128 worst = 0;  // pico-USD that it can bill by what it was sent
+    // At the sample company's prices: pico-USD that it can bill by what it was sent.
+    Int128 worst = 0;
     std::int64_t worst_tokens = 0;
     Int128 billed = 0;  // what it will come to
     std::int64_t tokens = 0;
@@ -47,7 +48,6 @@ class Vendor {
     Vendor(const Vendor&) = delete;
 
     const std::deque<Truth>& book() const { return book_; }
-    bool billed_above() const { return billed_above_; }
     std::size_t open() const { return server_.open(); }
 
  private:
@@ -77,7 +77,6 @@ class Vendor {
     Scheduler& scheduler_;
     VendorFaults faults_;
     std::deque<Truth> book_;
-    bool billed_above_ = false;
     Server server_;
 };
 

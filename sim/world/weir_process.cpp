@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ledger/fold.h"
 #include "ledger/recover.h"
 #include "runtime/sha256.h"
 #include "store/recovery.h"
@@ -13,8 +14,8 @@ namespace {
 constexpr std::uint16_t kControlWorker = 0xFFFF;
 constexpr Duration kKeepEvery = std::chrono::milliseconds{20};
 constexpr Duration kKeepEveryIdle = std::chrono::milliseconds{500};
-constexpr Duration kFoldEvery = std::chrono::milliseconds{300};
-constexpr Duration kFoldEveryIdle = std::chrono::seconds{2};
+constexpr Duration kFoldEvery = std::chrono::milliseconds{500};
+constexpr Duration kFoldEveryIdle = std::chrono::seconds{4};
 
 }  // namespace
 
@@ -66,7 +67,9 @@ WeirProcess::Worker::Worker(WeirProcess& p, std::uint16_t number,
       front(road) {}
 
 WeirProcess::WeirProcess(Machine& machine, ProcessOptions options)
-    : machine_(machine), options_(std::move(options)), treasury_(machine.clock) {}
+    : machine_(machine),
+      options_(std::move(options)),
+      treasury_(machine.clock, {.instances_max = options_.instances_max}) {}
 
 WeirProcess::~WeirProcess() { life_->dead = true; }
 
@@ -78,10 +81,12 @@ Result<> WeirProcess::start() {
     journal_options_.segment_bytes = options_.segment_bytes;
     journal_options_.clock = &machine_.clock;
     journal_options_.disk = machine_.disk;
-    treasury_.define(options_.policy->budgets);
-    treasury_.limit_rates(options_.policy->rate_limits);
     if (options_.bookkeeping) {
         if (auto recovered = recover(); !recovered) return recovered;
+        if (auto published = publish(core::Policy{*options_.policy}); !published) return published;
+    } else {
+        treasury_.define(options_.policy->budgets);
+        treasury_.limit_rates(options_.policy->rate_limits);
     }
     desk_ = std::make_unique<FakeDesk>(machine_.scheduler);
     for (std::uint16_t w = 0; w < options_.workers; ++w) {
@@ -109,14 +114,75 @@ Result<> WeirProcess::recover() {
     if (auto folded = fold(); !folded) return std::unexpected(folded.error());
     if (auto ended = end_dead_holds(); !ended) return ended;
     if (auto folded = fold(); !folded) return std::unexpected(folded.error());
-    auto reader = store::open_store_reader(database_path());
-    if (!reader) return std::unexpected(reader.error());
-    auto balances = store::load_balances(*reader, treasury_.now());
-    if (!balances) return std::unexpected(balances.error());
-    for (const store::Balance& b : *balances) {
-        treasury_.seed(b.budget_id, b.instance, b.window, b.settled, b.overrun);
-    }
+    auto directory =
+        store::Directory::open(database_path(), runtime::sha256, machine_.scheduler.rng());
+    if (!directory) return std::unexpected(directory.error());
+    directory_ = std::move(*directory);
     return {};
+}
+
+// As app/publisher.cpp does it: budgets first, and those that are new with what the ledger knows.
+Result<> WeirProcess::publish(const core::Policy& configuration) {
+    auto next = std::make_shared<core::Policy>(configuration);
+    if (auto handed = hand_budgets(*next); !handed) return handed;
+    treasury_.limit_rates(next->rate_limits);
+    next->version = options_.policy->version + 1;
+    options_.policy = next;
+    for (auto& worker : workers_) worker->road.take_policy(next);
+    return {};
+}
+
+Result<> WeirProcess::hand_budgets(core::Policy& policy) {
+    if (auto folded = fold(); !folded) return std::unexpected(folded.error());
+    auto applied = directory_->apply_config_budgets(policy.budgets, policy.zone,
+                                                    {"configuration", treasury_.now()});
+    if (!applied) return applied;
+    auto specs = directory_->budgets();
+    if (!specs) return std::unexpected(specs.error());
+    std::vector<std::uint64_t> ids;
+    for (const core::BudgetSpec& spec : *specs) ids.push_back(spec.id);
+    std::vector<gateway::Treasury::Seed> seeds;
+    auto is_known = [this](std::uint64_t id) {
+        return std::ranges::find(in_force_, id) != in_force_.end();
+    };
+    if (!std::ranges::all_of(ids, is_known)) {
+        auto reader = store::open_store_reader(database_path());
+        if (!reader) return std::unexpected(reader.error());
+        auto balances = store::load_balances(*reader, treasury_.now());
+        if (!balances) return std::unexpected(balances.error());
+        for (store::Balance& b : *balances) {
+            seeds.push_back({b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun});
+        }
+    }
+    treasury_.redefine(*specs, seeds);
+    policy.budgets = std::move(*specs);
+    in_force_ = std::move(ids);
+    return {};
+}
+
+Result<> WeirProcess::raise(std::string_view budget, core::BudgetRaise raise) {
+    auto raised = directory_->raise_budget(budget, std::move(raise), {"operator", treasury_.now()});
+    return raised ? Result<>{} : std::unexpected(raised.error());
+}
+
+Result<> WeirProcess::end_raises(std::string_view budget) {
+    auto ended = directory_->end_raises(budget, {"operator", treasury_.now()});
+    return ended ? Result<>{} : std::unexpected(ended.error());
+}
+
+// As app/correction.cpp does it.
+Result<> WeirProcess::correct(const ledger::CorrectionRecord& correction,
+                              const std::vector<core::HoldPart>& parts) {
+    if (auto folded = fold(); !folded) return std::unexpected(folded.error());
+    const ledger::Record record{correction};
+    if (auto written = control_->append(record); !written) return written;
+    for (const core::HoldPart& part : parts) {
+        treasury_.correct(part.budget_id, part.instance, part.window,
+                          ledger::corrected_part(correction, part));
+    }
+    if (control_->sync()) return {};
+    if (auto again = control_->append(record); !again) return again;
+    return control_->sync();
 }
 
 Result<> WeirProcess::end_dead_holds() {
@@ -164,6 +230,16 @@ std::size_t WeirProcess::unsynced() const {
     std::size_t n = 0;
     for (const auto& worker : workers_) n += worker->road.unsynced.size();
     return n;
+}
+
+gateway::RoadCounters WeirProcess::counters() const {
+    gateway::RoadCounters sum;
+    for (const auto& worker : workers_) {
+        sum.refused += worker->road.counters.refused;
+        sum.attempts += worker->road.counters.attempts;
+        sum.unledgered_ends += worker->road.counters.unledgered_ends;
+    }
+    return sum;
 }
 
 // The thread that syncs, preallocates and seals, as events.

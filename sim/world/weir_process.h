@@ -15,6 +15,7 @@
 #include "sim/world/sim_disk.h"
 #include "sim/world/sim_net.h"
 #include "store/bookkeeper.h"
+#include "store/directory.h"
 
 namespace weir::world {
 
@@ -30,7 +31,9 @@ struct Machine {
 
 struct ProcessOptions {
     std::string data_dir;
+    // What the configuration says; with bookkeeping the store gives its budgets their ids.
     std::shared_ptr<const core::Policy> policy;
+    std::uint32_t instances_max = 4'096;
     std::uint16_t workers = 1;
     gateway::Durability durability = gateway::Durability::background;
     std::uint64_t segment_bytes = 64u << 10;
@@ -49,6 +52,18 @@ class WeirProcess {
 
     // A client's connection to one worker; nullptr where it is not accepted.
     runtime::Own dial(std::size_t worker, const Link& link = {});
+
+    // As somebody changes what is set, while calls fly. After an error all is as it was, or the
+    // store knows more than memory does: publish again. Only with bookkeeping.
+    Result<> publish(const core::Policy& configuration);
+    Result<> raise(std::string_view budget, core::BudgetRaise raise);
+    Result<> end_raises(std::string_view budget);
+    // A later proof of what an ended attempt was billed.
+    Result<> correct(const ledger::CorrectionRecord& correction,
+                     const std::vector<core::HoldPart>& parts);
+    // In force, with ids and raises.
+    const core::Policy& policy() const { return *options_.policy; }
+
     void drain();
     bool is_drained() const;
 
@@ -68,6 +83,7 @@ class WeirProcess {
     std::size_t open_calls() const;
     // Ends that wait for a sync: memory still holds what the journal has ended.
     std::size_t unsynced() const;
+    gateway::RoadCounters counters() const;  // of all workers
 
     // Runs before each fold in the background, while nothing is being written.
     std::function<void()> before_fold;
@@ -87,6 +103,7 @@ class WeirProcess {
 
     Result<> recover();
     Result<> end_dead_holds();
+    Result<> hand_budgets(core::Policy& policy);
     void keep();
     void fold_later();
 
@@ -96,6 +113,8 @@ class WeirProcess {
     std::unique_ptr<ledger::DataDirectory> lock_;
     ledger::JournalOptions journal_options_;
     std::unique_ptr<store::Bookkeeper> bookkeeper_;
+    std::unique_ptr<store::Directory> directory_;
+    std::vector<std::uint64_t> in_force_;  // budgets
     std::unique_ptr<ledger::JournalWriter> control_;
     gateway::Treasury treasury_;
     gateway::InputMemory inputs_{1};

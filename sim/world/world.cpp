@@ -7,6 +7,9 @@
 
 #include "sim/world/auditor.h"
 #include "sim/world/data_image.h"
+#include "sim/world/operators.h"
+#include "sim/world/sim_sqlite.h"
+#include "sim/world/story.h"
 
 namespace weir::world {
 namespace {
@@ -27,8 +30,9 @@ class World {
     explicit World(const WorldOptions& options)
         : options_(options),
           machine_(options.seed),
+          database_disk_(*machine_.disk),
           company_(company_of(options)),
-          policy_(company_.snapshot()),
+          operators_(machine_.scheduler, company_.policy),
           vendor_(machine_.scheduler, machine_.internet, options.upstream, options.vendor),
           customers_(machine_.scheduler, company_, options.customers,
                      {.dial = [this](const Link& link) { return dial(link); },
@@ -36,9 +40,14 @@ class World {
                           [this] {
                               return is_up() ? generation_ : 0;
                           }}),
-          auditor_(machine_.scheduler, *policy_, vendor_, customers_),
+          auditor_(machine_.scheduler, company_.policy, vendor_, customers_),
           data_dir_(scratch_.path("data-0")) {
         machine_.scheduler.on_step([this](std::uint64_t step) { on_step(step); });
+        if (options_.tell) {
+            auditor_.on_record = [this](const ledger::Record& record) {
+                tell(story_of(record));
+            };
+        }
     }
 
     WorldReport run() {
@@ -58,18 +67,21 @@ class World {
     static Company company_of(const WorldOptions& options) {
         Company company = sample_company();
         company.policy.budgets = options.budgets;
+        company.policy.rate_limits = options.rate_limits;
         core::Limits& limits = company.policy.limits;
         limits.first_byte_timeout_ms = 30'000;
         limits.idle_timeout_ms = 20'000;
         limits.total_timeout_ms = 120'000;
         limits.drain_ms = 15'000;
+        limits.busy_wait_ms = options.busy_wait_ms;
         return company;
     }
 
     ProcessOptions process_options() {
         ProcessOptions options;
         options.data_dir = data_dir_;
-        options.policy = policy_;
+        options.policy = std::make_shared<const core::Policy>(operators_.wanted());
+        options.instances_max = options_.instances_max;
         options.workers = options_.workers;
         options.durability = options_.durability;
         return options;
@@ -99,7 +111,10 @@ class World {
             return;
         }
         orphaned_ += weir_->orphaned();
-        auditor_.begin(*weir_, std::exchange(lost_tail_, false));
+        older_database_.clear();  // what was set is on the disk, and all before it
+        tell(fmt::format("start {}, {} workers, {} orphans", weir_->epoch(), weir_->workers(),
+                         weir_->orphaned()));
+        auditor_.begin(*weir_, std::exchange(lost_tail_, false), std::exchange(was_dark_, false));
     }
 
     void start_if_down() {
@@ -108,10 +123,16 @@ class World {
 
     // SQLite may have promised more than the disk holds.
     void remember_database() {
-        if (machine_.scheduler.chance(70)) return;
+        if (machine_.scheduler.chance(70) || !loses_power_yet()) return;
         older_database_ = scratch_.path(fmt::format("older-{}", generation_));
         std::filesystem::create_directories(older_database_);
         copy_database(data_dir_, older_database_);
+    }
+
+    bool loses_power_yet() const {
+        return std::ranges::any_of(options_.fates.begin() + static_cast<std::ptrdiff_t>(next_fate_),
+                                   options_.fates.end(),
+                                   [](const Fate& f) { return f.kind == Fate::Kind::power; });
     }
 
     // Runs inside whatever step it is: looks at files only, and changes nothing but flags.
@@ -134,10 +155,13 @@ class World {
     }
 
     void bury() {
+        auditor_.leave();
         weir_.reset();  // what its frames still write goes to a directory that nobody reads
         data_dir_ = image_;
         bool power = dying_by_ == Fate::Kind::power;
         ++(power ? power_cuts_ : kills_);
+        tell(power ? "the power is cut" : "killed");
+        was_dark_ = was_dark_ || power;
         if (power) {
             cut_power(data_dir_, machine_.scheduler.rng());
             bool older = !older_database_.empty() && machine_.scheduler.chance(50);
@@ -146,7 +170,12 @@ class World {
                          !options_.believes_in_disks;
         }
         older_database_.clear();
+        if (options_.changes_percent > 0) draw_workers();
         machine_.scheduler.after(std::chrono::milliseconds{300}, [this] { start_if_down(); });
+    }
+
+    void draw_workers() {
+        options_.workers = static_cast<std::uint16_t>(1 + machine_.scheduler.rng().below(3));
     }
 
     // Lets calls finish for a while; whoever has not ends at its bound.
@@ -159,9 +188,11 @@ class World {
         if (!weir_->is_drained() && machine_.scheduler.now() < drain_until_) return;
         draining_ = false;
         ++restarts_;
+        auditor_.leave();
         weir_.reset();
         older_database_.clear();
-        options_.workers = static_cast<std::uint16_t>(1 + machine_.scheduler.rng().below(3));
+        tell("stopped");
+        draw_workers();
         machine_.scheduler.after(std::chrono::milliseconds{200}, [this] { start_if_down(); });
     }
 
@@ -176,12 +207,44 @@ class World {
         Scheduler& s = machine_.scheduler;
         if (options_.full_disks) machine_.disk->full = s.chance(30);
         if (options_.failing_syncs) machine_.disk->failing = s.chance(20);
-        if (options_.clock_jumps && s.chance(30)) {
-            constexpr std::array<Duration, 4> kJumps{std::chrono::seconds{1},
-                                                     std::chrono::seconds{-1},
-                                                     std::chrono::hours{1}, std::chrono::hours{-1}};
-            machine_.clock.jump(kJumps[s.rng().below(kJumps.size())]);
-        }
+        if (options_.clock_jumps && s.chance(30)) set_clock();
+        if (is_up() && s.chance(options_.changes_percent)) change();
+        if (is_up() && options_.corrections && s.chance(50)) correct();
+    }
+    void set_clock() {
+        using std::chrono::hours;
+        using std::chrono::seconds;
+        constexpr std::array<Duration, 6> kJumps{seconds{1}, seconds{-1},    hours{1},
+                                                 hours{-1},  hours{40 * 24}, hours{-40 * 24}};
+        Duration by = kJumps[machine_.scheduler.rng().below(kJumps.size())];
+        machine_.clock.jump(by);
+        tell(fmt::format("the clock is set by {} s", by.count() / 1'000'000'000));
+    }
+    void change() {
+        bool in_force = operators_.change(*weir_);
+        tell(operators_.last_change());
+        if (weir_->life().dead) return;
+        ++changes_;
+        older_database_.clear();
+        if (in_force) auditor_.changed(*weir_);
+    }
+    void correct() {
+        auto over = auditor_.overcharge();
+        if (!over) return;
+        ledger::CorrectionRecord correction;
+        correction.id = over->end->head.id;
+        correction.at = weir_->treasury().now();
+        correction.cost_delta = Money::from_pico(over->billed) - over->end->cost;
+        correction.charge_delta = Money::from_pico(over->billed) - over->end->charge;
+        correction.token_delta = over->tokens - over->end->charge_tokens;
+        correction.reason = "the provider's bill";
+        if (weir_->correct(correction, over->end->parts)) ++corrections_;
+        if (!weir_->life().dead) auditor_.changed(*weir_);
+    }
+    void tell(const std::string& what) {
+        if (!options_.tell) return;
+        options_.tell(fmt::format("{:>8} ms, step {}: {}", machine_.scheduler.now().ns / 1'000'000,
+                                  machine_.scheduler.steps(), what));
     }
 
     bool is_up() const { return weir_ && !weir_->life().dead && !stopping_; }
@@ -211,6 +274,13 @@ class World {
         out.steps = machine_.scheduler.steps();
         out.events = machine_.scheduler.turn();
         out.looks = auditor_.looks();
+        out.decisions = auditor_.decisions();
+        out.probes = auditor_.probes();
+        out.attempts = auditor_.attempts();
+        out.tried_again = auditor_.tried_again();
+        out.overflows = auditor_.overflows();
+        out.changes = changes_;
+        out.corrections = corrections_;
         out.calls = customers_.calls().size();
         for (const auto& [mark, call] : customers_.calls()) {
             if (call.status == 200 && call.whole) ++out.answered;
@@ -233,8 +303,9 @@ class World {
     QuietLog quiet_;
     Scratch scratch_;
     Machine machine_;
+    DatabaseDisk database_disk_;
     Company company_;
-    std::shared_ptr<const core::Policy> policy_;
+    Operators operators_;
     Vendor vendor_;
     std::unique_ptr<WeirProcess> weir_;
     Customers customers_;
@@ -246,10 +317,13 @@ class World {
     std::size_t next_fate_ = 0;
     Fate::Kind dying_by_ = Fate::Kind::kill;
     bool lost_tail_ = false;
+    bool was_dark_ = false;  // since the last start
     bool stopping_ = false;
     bool draining_ = false;
     MonoTime drain_until_;
     std::size_t orphaned_ = 0;
+    std::uint64_t changes_ = 0;
+    std::uint64_t corrections_ = 0;
     int kills_ = 0;
     int power_cuts_ = 0;
     int restarts_ = 0;
@@ -285,14 +359,15 @@ WorldOptions options_of_seed(std::uint64_t seed) {
     o.full_disks = rng.below(4) == 0;
     o.failing_syncs = rng.below(6) == 0;
     o.clock_jumps = rng.below(4) == 0;
-    o.crash_look_every = rng.below(2) == 0 ? 0 : 29;
-    constexpr std::int64_t kCent = 10'000'000'000;
-    o.budgets = {
-        team_budget(1, "support", Int128{kCent} * static_cast<std::int64_t>(10 + rng.below(100))),
-        team_budget(2, "research", kCent),
-        key_budget(3, core::BudgetUnit::tokens,
-                   static_cast<std::int64_t>(20'000 + rng.below(200'000))),
-        key_budget(4, core::BudgetUnit::calls, 10'000)};
+    o.crash_look_every = rng.below(2) == 0 ? 0 : 61;
+    o.budgets = draw_budgets(rng);
+    o.rate_limits = draw_rate_limits(rng);
+    o.busy_wait_ms = rng.below(3) == 0 ? 2'000 : 0;
+    o.customers.retry_percent = rng.below(2) == 0 ? 40 : 0;
+    o.customers.trajectories = static_cast<int>(rng.below(12));
+    if (rng.below(3) == 0) o.instances_max = static_cast<std::uint32_t>(24 + rng.below(40));
+    o.changes_percent = rng.below(2) == 0 ? 0 : static_cast<unsigned>(20 + rng.below(60));
+    o.corrections = rng.below(3) == 0;
     std::uint64_t at = 0;
     for (std::uint64_t i = rng.below(5); i > 0; --i) {
         at += 100 + rng.below(1'500);
@@ -310,9 +385,10 @@ WorldReport run_world(const WorldOptions& options) { return World(options).run()
 std::string WorldReport::text() const {
     std::string out = fmt::format(
         "hash {:016x}: {} calls, {} answered, {} refused, {} billed, {} orphaned; {} kills, {} "
-        "power cuts, {} restarts; {} steps, {} events, {} looks, {} s\n",
-        hash, calls, answered, refused, billed, orphaned, kills, power_cuts, restarts, steps,
-        events, looks, lasted.count() / 1'000'000'000);
+        "power cuts, {} restarts, {} changes, {} corrections; {} steps, {} events, {} looks, {} "
+        "decisions, {} asked again, {} s\n",
+        hash, calls, answered, refused, billed, orphaned, kills, power_cuts, restarts, changes,
+        corrections, steps, events, looks, decisions, probes, lasted.count() / 1'000'000'000);
     for (const auto& finding : findings) out += "  " + finding + "\n";
     return out;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,13 +33,19 @@ struct WorldOptions {
     VendorFaults vendor;
     Link upstream;
     std::vector<core::BudgetSpec> budgets;
-    std::vector<Fate> fates;  // in the order of their steps
-    bool full_disks = false;  // now and then
+    std::vector<core::RateLimitSpec> rate_limits;
+    std::int64_t busy_wait_ms = 0;
+    std::uint32_t instances_max = 4'096;  // of budgets, in memory
+    unsigned changes_percent = 0;  // of the moments of trouble at which something set is changed
+    bool corrections = false;      // by what providers know, now and then
+    std::vector<Fate> fates;       // in the order of their steps
+    bool full_disks = false;       // now and then
     bool failing_syncs = false;
     bool clock_jumps = false;
     bool believes_in_disks = false;      // expects that a power cut loses nothing, sync or not
     std::uint64_t crash_look_every = 0;  // steps: what would a crash here leave? 0: never asked
     std::uint64_t steps_max = 3'000'000;
+    std::function<void(const std::string&)> tell;  // of each thing that happens, for a reader
 };
 // All of it drawn from the seed.
 WorldOptions options_of_seed(std::uint64_t seed);
@@ -48,6 +55,13 @@ struct WorldReport {
     std::uint64_t steps = 0;
     std::uint64_t events = 0;
     std::uint64_t looks = 0;
+    std::uint64_t decisions = 0;  // whose figures were checked
+    std::uint64_t probes = 0;     // of refusals that must be refusals still
+    std::uint64_t changes = 0;    // of what is set
+    std::uint64_t corrections = 0;
+    std::size_t attempts = 0;
+    std::size_t tried_again = 0;  // attempts beyond the first of a call, by Weir itself
+    std::size_t overflows = 0;    // calls that needed a balance which memory had no room for
     std::size_t calls = 0;
     std::size_t answered = 0;  // with 200, whole
     std::size_t refused = 0;   // by a budget

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "gateway/road_fixture.h"
+#include "ledger/fold.h"
 
 namespace weir::gateway {
 namespace {
@@ -339,6 +340,46 @@ TEST_F(Streams, AProviderThatBillsAboveTheBoundIsAnOverrunByName) {
     EXPECT_EQ(end.overrun, end.charge - end.bound);
     EXPECT_EQ(figures(1).settled, cost_of(dear));
     EXPECT_EQ(figures(1).overrun, (end.charge - end.bound).pico());
+}
+
+// ledger.md §3, the runner-up: tools that the provider runs raise the input beyond what was held,
+// and the window closes meanwhile.
+TEST_F(Streams, LateUsageAboveTheHoldIsSettledInTheWindowOfItsAdmission) {
+    company.policy.budgets = {team_budget(1, "support", 1'000'000'000'000)};
+    company.policy.budgets[0].window = core::WindowKind::hour;
+    auto events = world::messages_events(kClaude, {.pieces = 10});
+    for (std::string& event : events) {
+        auto at = event.find(R"({"output_tokens":7})");
+        if (at != std::string::npos) event.insert(at + 1, R"("input_tokens":50000,)");
+    }
+    says(events, std::chrono::minutes{4});
+    start();
+    machine.scheduler.run_for(std::chrono::minutes{30});
+    const auto opened = figures(1).window;
+    auto answer = call(messages_request(stream_body("", "claude-sim")));
+    EXPECT_TRUE(answer.whole);
+    ASSERT_GT(weir->treasury().now().seconds(), opened.end) << "the hour is over";
+
+    auto end = only_end();
+    EXPECT_EQ(end.state, ledger::EndState::settled);
+    const Spent raised{.model = "claude-sim", .input = 50'000, .cache_read = 50, .output = 7};
+    EXPECT_EQ(end.charge.pico(), cost_of(raised));
+    EXPECT_EQ(end.overrun, end.charge - end.bound);
+    EXPECT_FALSE(end.overrun.is_zero());
+    ASSERT_EQ(end.parts.size(), 1u);
+    EXPECT_EQ(end.parts[0].window, opened);
+    EXPECT_EQ(figures(1).window.start, opened.end);
+    EXPECT_EQ(figures(1).settled, 0) << "the new hour owes nothing";
+    EXPECT_EQ(figures(1).held, 0);
+    ledger::Fold fold;
+    for (const auto& record : records<ledger::AdmitRecord>()) fold.add(record);
+    fold.add(end);
+    ASSERT_EQ(fold.balances().size(), 1u);
+    const auto& [key, balance] = *fold.balances().begin();
+    EXPECT_EQ(key.window_start, opened.start);
+    EXPECT_EQ(balance.settled, cost_of(raised));
+    EXPECT_EQ(balance.overrun, (end.charge - end.bound).pico());
+    EXPECT_EQ(balance.held, 0);
 }
 
 TEST_F(Streams, ATotalTimeEndsAStreamThatDripsOn) {
