@@ -9,6 +9,7 @@
 #include "core/budget_match.h"
 #include "core/budget_table.h"
 #include "core/recent_calls.h"
+#include "core/waiting_lines.h"
 
 namespace weir::core {
 namespace {
@@ -87,10 +88,8 @@ struct Budgets::Impl {
     std::uint64_t sequence = 0;
     std::uint32_t sweep_hand = 0;
     OutputLengths lengths;
-    // Calls that wait, by the cell they wait for: tickets, the next first. Never an empty one.
-    std::unordered_map<std::uint32_t, std::vector<std::uint64_t>> lines;
-    std::unordered_map<std::uint64_t, std::uint32_t> waiting;  // ticket → cell
-    std::unordered_map<std::uint32_t, RecentCalls> recent;     // of cells that count repeats
+    WaitingLines lines;
+    std::unordered_map<std::uint32_t, RecentCalls> recent;  // of cells that count repeats
     // The second book of holds, kept apart from the cells: Σ of all units.
     Int128 held_total = 0;
     std::uint64_t holds_open = 0;
@@ -106,9 +105,6 @@ struct Budgets::Impl {
     std::uint64_t text_hash(const Budget& budget, std::string_view instance);
     bool make_places(const Verdict& verdict);
     void commit(Verdict& verdict);
-    bool is_behind(std::uint32_t slot, std::uint64_t ticket) const;
-    void leave_line(std::uint64_t ticket);
-    void line_up(std::uint64_t ticket, std::uint32_t slot);
     bool may_drop(std::uint32_t slot, bool pressed) const;
     void sweep(std::uint32_t cells, bool pressed);
     bool make_room(std::uint32_t cells);
@@ -215,7 +211,7 @@ void Budgets::Impl::look_up(Place& place, const ReserveRequest& request, HoldPar
     part.settled = slot == kNone ? 0 : table.at(slot).settled;
     part.others_held = slot == kNone ? 0 : table.at(slot).held;
     part.live.clamp = budget.spec.clamp;
-    part.live.behind = slot != kNone && is_behind(slot, request.ticket);
+    part.live.behind = slot != kNone && lines.is_behind(slot, request.ticket);
     part.live.slot = part.live.generation = 0;
     part.live.fingerprint = 0;
     if (part.unit != BudgetUnit::repeats) return;
@@ -262,28 +258,6 @@ void Budgets::Impl::commit(Verdict& verdict) {
         held_total += part.held;
         ++holds_open;
     }
-}
-
-// The order of tickets is one for all lines, so that no two calls wait for each other.
-bool Budgets::Impl::is_behind(std::uint32_t slot, std::uint64_t ticket) const {
-    if (lines.empty()) return false;
-    const auto line = lines.find(slot);
-    return line != lines.end() && (ticket == 0 || line->second.front() < ticket);
-}
-
-void Budgets::Impl::leave_line(std::uint64_t ticket) {
-    const auto place = waiting.find(ticket);
-    if (place == waiting.end()) return;
-    const auto line = lines.find(place->second);
-    std::erase(line->second, ticket);
-    if (line->second.empty()) lines.erase(line);
-    waiting.erase(place);
-}
-
-void Budgets::Impl::line_up(std::uint64_t ticket, std::uint32_t slot) {
-    std::vector<std::uint64_t>& line = lines[slot];
-    line.insert(std::ranges::upper_bound(line, ticket), ticket);
-    waiting.emplace(ticket, slot);
 }
 
 bool Budgets::Impl::may_drop(std::uint32_t slot, bool pressed) const {
@@ -401,10 +375,10 @@ Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
     impl_->gather(request, out);
     decide(out, request, impl_->lengths);
     if (request.ticket != 0) {
-        impl_->leave_line(request.ticket);
+        impl_->lines.leave(request.ticket);
         if (out.kind == VerdictKind::busy) {
             const std::uint32_t slot = impl_->places[*out.telling].slot;
-            if (slot != kNone) impl_->line_up(request.ticket, slot);
+            if (slot != kNone) impl_->lines.enter(request.ticket, slot);
         }
     }
     if (out.kind == VerdictKind::admitted) {
@@ -415,12 +389,9 @@ Result<> Budgets::reserve(const ReserveRequest& request, Verdict& out) {
     return {};
 }
 
-bool Budgets::is_next(std::uint64_t ticket) const {
-    const auto place = impl_->waiting.find(ticket);
-    return place == impl_->waiting.end() || impl_->lines.at(place->second).front() == ticket;
-}
+bool Budgets::is_next(std::uint64_t ticket) const { return impl_->lines.is_next(ticket); }
 
-void Budgets::give_up(std::uint64_t ticket) { impl_->leave_line(ticket); }
+void Budgets::give_up(std::uint64_t ticket) { impl_->lines.leave(ticket); }
 
 OutputLengths& Budgets::lengths() { return impl_->lengths; }
 
