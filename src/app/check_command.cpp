@@ -36,17 +36,17 @@ bool callers_can_set(core::Dimension d) {
     }
 }
 
-std::string amount_text(core::BudgetUnit unit, Int128 amount) {
+std::string quantity_text(core::BudgetUnit unit, Int128 amount) {
     if (unit == core::BudgetUnit::usd) return "$" + Money::from_pico(amount).to_usd();
     return to_string(amount) + " " + std::string(core::budget_unit_name(unit));
 }
 
 // "", or " (research $20000)"
-std::string except_text(const core::BudgetSpec& spec) {
+std::string exceptions_text(const core::BudgetSpec& spec) {
     std::string out;
     for (const auto& [instance, amount] : spec.except) {
         out += fmt::format("{}{} {}", out.empty() ? " (" : ", ", instance,
-                           amount_text(spec.unit, amount));
+                           quantity_text(spec.unit, amount));
     }
     return out.empty() ? out : out + ")";
 }
@@ -140,8 +140,8 @@ void tell(std::ostream& out, const Config& config, const core::PriceBook& prices
     if (config.budgets.empty()) fmt::print(out, "  budgets    none: nothing is held back\n");
     for (const auto& budget : config.budgets) {
         fmt::print(out, "  budget     {:<12} {} a {}{}{}: {}\n", budget.name,
-                   amount_text(budget.unit, budget.amount), core::window_name(budget.window),
-                   scope_text(budget), except_text(budget), core::budget_kind(budget));
+                   quantity_text(budget.unit, budget.amount), core::window_name(budget.window),
+                   scope_text(budget), exceptions_text(budget), core::budget_kind(budget));
         tell_evadable(out, evadable(budget), "budget");
     }
     for (const auto& limit : config.rate_limits) {
