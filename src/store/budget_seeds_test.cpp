@@ -3,11 +3,8 @@
 #include <gtest/gtest.h>
 #include <map>
 
-#include "store/directory.h"
-#include "store/ledger_fold.h"
+#include "store/books_fixture.h"
 #include "store/recovery.h"
-#include "store/schema.h"
-#include "store/store_fixture.h"
 
 namespace weir::store {
 namespace {
@@ -16,20 +13,11 @@ using core::BudgetUnit;
 using core::Dimension;
 using ledger::EndState;
 
-core::Digest no_digest(std::string_view /*text*/) { return {}; }
-
 using Figures = std::map<std::string, std::string>;  // by instance, without zeros
 
-struct Ledger {
-    ScratchDirectory scratch;
-    SeededRng rng{4};
-    std::unique_ptr<Directory> directory =
-        Directory::open(scratch.file("weir.db"), no_digest, rng).value();
-    Database database = open_store(scratch.file("weir.db")).value();
-    LedgerFold fold = LedgerFold::open(database).value();
+struct Ledger : BooksAndDirectory {
     Change change{"ada", UnixTime::from_seconds(kNoon + 3'600)};
 
-    void write(const std::vector<ledger::Record>& records) { ASSERT_TRUE(fold.fold(records, {})); }
     Figures seeded(const core::BudgetSpec& spec) {
         const std::uint64_t id = directory->put_budget(spec, "api", change).value().id;
         Figures out;
@@ -58,7 +46,7 @@ void set(ledger::AttemptHead& head, Dimension d, std::string value) {
 
 TEST(BudgetSeed, TakesGlobsAndMissingValuesAsTheRoadDoes) {
     Ledger ledger;
-    ledger.write({end_of(attempt(1)), end_of(attempt(2))});
+    ledger.take({end_of(attempt(1)), end_of(attempt(2))});
     const Figures both = {{"", "840"}};
     const auto tokens = [&](Dimension d, std::vector<std::string> any_of) {
         return ledger.seeded(budget(BudgetUnit::tokens, {{d, std::move(any_of)}}));
@@ -71,14 +59,14 @@ TEST(BudgetSeed, TakesGlobsAndMissingValuesAsTheRoadDoes) {
 
 TEST(BudgetSeed, NamesTrajectoriesAsTheRoadDoes) {
     Ledger ledger;
-    ledger.write({end_of(attempt(1)), end_of(attempt(3))});
+    ledger.take({end_of(attempt(1)), end_of(attempt(3))});
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens, {}, Dimension::trajectory)),
               (Figures{{"research/ticket 1", "420"}, {"support/ticket 3", "420"}}));
 }
 
 TEST(BudgetSeed, CallInFlightCountsAtItsBoundUnlessItHoldsTheBudgetItself) {
     Ledger ledger;
-    ledger.write({admit_of(attempt(1)), dispatched_of(attempt(2)), end_of(attempt(3))});
+    ledger.take({admit_of(attempt(1)), dispatched_of(attempt(2)), end_of(attempt(3))});
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens)), (Figures{{"", "2344"}}));
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::calls)), (Figures{{"", "2"}}));
     const core::BudgetSpec usd = budget(BudgetUnit::usd);
@@ -86,7 +74,7 @@ TEST(BudgetSeed, CallInFlightCountsAtItsBoundUnlessItHoldsTheBudgetItself) {
     ASSERT_TRUE(ledger.directory->remove_budget("late", ledger.change));
     ledger::AdmitRecord own = admit_of(attempt(4));
     own.parts[0].budget_id = id;
-    ledger.write({own});
+    ledger.take({own});
     EXPECT_EQ(ledger.seeded(usd), (Figures{{"", "2900000000"}}));
 }
 
@@ -94,7 +82,7 @@ TEST(BudgetSeed, CountsEachClientCallOnceAndNoneThatBillsNothing) {
     Ledger ledger;
     ledger::EndRecord listed = end_of(attempt(9));
     listed.head.endpoint = core::Endpoint::models;
-    ledger.write({
+    ledger.take({
         end_of(attempt(1, 1), EndState::released),
         end_of(attempt(1, 2)),  // tried again
         end_of(attempt(2, 1), EndState::unknown),
@@ -107,8 +95,8 @@ TEST(BudgetSeed, CountsEachClientCallOnceAndNoneThatBillsNothing) {
 
 TEST(BudgetSeed, HoldsCorrectionsOfWhatWasReleasedToo) {
     Ledger ledger;
-    ledger.write({end_of(attempt(1)), correction_of(attempt(1), -100),
-                  end_of(attempt(2), EndState::released), correction_of(attempt(2), 70)});
+    ledger.take({end_of(attempt(1)), correction_of(attempt(1), -100),
+                 end_of(attempt(2), EndState::released), correction_of(attempt(2), 70)});
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::usd)), (Figures{{"", "899999970"}}));
     EXPECT_EQ(ledger.seeded(budget(BudgetUnit::tokens)), (Figures{{"", "420"}}));
 }
@@ -121,7 +109,7 @@ TEST(BudgetSeed, CountsAZonesWindowToTheEntry) {
         end.head.admitted_at = {(kNoon + second) * 1'000'000'000 + ns};
         return end;
     };
-    ledger.write({end_at(1, 1'799, 999'999'999), end_at(2, 1'800, 0), end_at(3, 5'399, 0)});
+    ledger.take({end_at(1, 1'799, 999'999'999), end_at(2, 1'800, 0), end_at(3, 5'399, 0)});
     const auto india =
         std::make_shared<core::Zone>("Asia/Kolkata", 19'800, std::vector<core::Zone::Shift>{});
     core::BudgetSpec hourly = budget(BudgetUnit::calls);
@@ -139,7 +127,7 @@ TEST(BudgetSeed, CountsAZonesWindowToTheEntry) {
 
 TEST(BudgetSeed, TakesWhatWasAdmittedBetweenItsMakingAndItsBeingInForce) {
     Ledger ledger;
-    ledger.write({end_of(attempt(1))});
+    ledger.take({end_of(attempt(1))});
     const core::BudgetSpec made =
         ledger.directory->put_budget(budget(BudgetUnit::tokens), "api", ledger.change).value();
     const auto again = [&] {
@@ -156,7 +144,7 @@ TEST(BudgetSeed, TakesWhatWasAdmittedBetweenItsMakingAndItsBeingInForce) {
     holder.parts[0].unit = BudgetUnit::tokens;
     holder.parts[0].window = core::window_at(made, ledger.change.at);
     holder.parts[0].instance.clear();
-    ledger.write({end_of(attempt(2)), holder});
+    ledger.take({end_of(attempt(2)), holder});
     EXPECT_EQ(again(), (Figures{{"", "420"}})) << "of the one that does not hold it";
     EXPECT_EQ(again(), Figures{});
 }
@@ -164,7 +152,7 @@ TEST(BudgetSeed, TakesWhatWasAdmittedBetweenItsMakingAndItsBeingInForce) {
 // A team's attributes are what they are now, for what it has spent already too.
 TEST(BudgetSeed, FollowsTheAttributesOfTeams) {
     Ledger ledger;
-    ledger.write({end_of(attempt(1)), end_of(attempt(2)), end_of(attempt(3))});
+    ledger.take({end_of(attempt(1)), end_of(attempt(2)), end_of(attempt(3))});
     const auto set_department = [&](const std::string& team, const std::string& department) {
         core::TeamRecord record{team, {}};
         if (!department.empty()) record.attributes["department"] = department;
@@ -294,7 +282,7 @@ TEST(BudgetSeed, IsWhatABudgetThatWasThereWouldHaveCounted) {
         records.emplace_back(tried.admit);
         if (tried.end) records.emplace_back(*tried.end);
     }
-    ledger.write(records);
+    ledger.take(records);
     for (int round = 0; round < 60; ++round) {
         const core::BudgetSpec spec = random_budget(rng);
         EXPECT_EQ(ledger.seeded(spec), counted_live(spec, calls)) << round;

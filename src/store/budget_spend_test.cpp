@@ -1,9 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "store/ledger_fold.h"
+#include "store/books_fixture.h"
 #include "store/queries.h"
-#include "store/schema.h"
-#include "store/store_fixture.h"
 
 namespace weir::store {
 namespace {
@@ -11,20 +9,8 @@ namespace {
 // Of every settled call of the fixture.
 const Int128 kCost = Money::from_pico(900'000'000).pico();
 
-class BudgetSpendTest : public ::testing::Test {
+class BudgetSpendTest : public ::testing::Test, protected Books {
  protected:
-    void settle(std::uint64_t from, std::uint64_t to) {
-        std::vector<ledger::Record> records;
-        for (std::uint64_t seq = from; seq <= to; ++seq) {
-            records.emplace_back(admit_of(attempt(seq)));
-            records.emplace_back(end_of(attempt(seq)));
-        }
-        take(records);
-    }
-    void take(const std::vector<ledger::Record>& records) {
-        const Result<> done = fold.fold(records, {});
-        ASSERT_TRUE(done) << done.error().detail();
-    }
     Queries::InstanceSpend ask(const core::BudgetSpec& spec, std::vector<std::string> instances,
                                std::int64_t since = kNoon) {
         return queries->budget_spend({{&spec, UnixTime::from_seconds(since), std::move(instances)}})
@@ -32,9 +18,6 @@ class BudgetSpendTest : public ::testing::Test {
             .front();
     }
 
-    ScratchDirectory scratch;
-    Database database = open_store(scratch.file("weir.db")).value();
-    LedgerFold fold = LedgerFold::open(database).value();
     std::unique_ptr<Queries> queries = Queries::open(scratch.file("weir.db")).value();
 };
 

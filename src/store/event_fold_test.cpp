@@ -2,10 +2,7 @@
 #include <gtest/gtest.h>
 #include <set>
 
-#include "store/directory.h"
-#include "store/ledger_fold.h"
-#include "store/schema.h"
-#include "store/store_fixture.h"
+#include "store/books_fixture.h"
 
 namespace weir::store {
 namespace {
@@ -14,17 +11,9 @@ using core::Dimension;
 using ledger::EndState;
 using ledger::Record;
 
-core::Digest no_digest(std::string_view /*text*/) { return {}; }
-
 Money cents(std::uint64_t n) { return Money::from_pico(Int128{n} * 10'000'000'000); }
 
-struct Told {
-    ScratchDirectory scratch;
-    SeededRng rng{4};
-    std::unique_ptr<Directory> directory =
-        Directory::open(scratch.file("weir.db"), no_digest, rng).value();
-    Database database = open_store(scratch.file("weir.db")).value();
-    LedgerFold fold = LedgerFold::open(database).value();
+struct Told : BooksAndDirectory {
     core::BudgetSpec budget;
 
     explicit Told(std::optional<Dimension> by = {}) {
@@ -58,7 +47,6 @@ struct Told {
         refusal.parts[0].refused = true;
         return refusal;
     }
-    void take(const std::vector<Record>& records) { ASSERT_TRUE(fold.fold(records, {})); }
     // Oldest first.
     std::vector<Event> events() {
         auto found = read_events(database, {}, 1'000).value();

@@ -4,31 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "store/ledger_fold.h"
-#include "store/schema.h"
-#include "store/store_fixture.h"
+#include "store/books_fixture.h"
 
 namespace weir::store {
 namespace {
 
-struct Desk {
-    ScratchDirectory scratch;
-    Database database = open_store(scratch.file("weir.db")).value();
-    LedgerFold fold = LedgerFold::open(database).value();
+struct Desk : Books {
     std::unique_ptr<Queries> queries = Queries::open(scratch.file("weir.db")).value();
-
-    void take(const std::vector<ledger::Record>& records) {
-        const Result<> done = fold.fold(records, {});
-        ASSERT_TRUE(done) << done.error().detail();
-    }
-    void settle(std::uint64_t from, std::uint64_t to) {
-        std::vector<ledger::Record> records;
-        for (std::uint64_t seq = from; seq <= to; ++seq) {
-            records.emplace_back(admit_of(attempt(seq)));
-            records.emplace_back(end_of(attempt(seq)));
-        }
-        take(records);
-    }
 };
 
 UnixTime at_second(std::int64_t after) { return {(kNoon + after) * 1'000'000'000}; }

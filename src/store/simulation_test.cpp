@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "store/books_fixture.h"
 #include "store/budget_rows.h"
-#include "store/ledger_fold.h"
 #include "store/price_source.h"
-#include "store/schema.h"
-#include "store/store_fixture.h"
 
 namespace weir::store {
 namespace {
@@ -18,20 +16,8 @@ std::shared_ptr<const core::PriceBook> book_of(std::string_view overlay) {
     return core::PriceBook::build(parse_overlay(overlay).value()).value();
 }
 
-class SimulationTest : public ::testing::Test {
+class SimulationTest : public ::testing::Test, protected Books {
  protected:
-    void take(const std::vector<ledger::Record>& records) {
-        const Result<> done = fold.fold(records, {});
-        ASSERT_TRUE(done) << done.error().detail();
-    }
-    void settle(std::uint64_t from, std::uint64_t to) {
-        std::vector<ledger::Record> records;
-        for (std::uint64_t seq = from; seq <= to; ++seq) {
-            records.emplace_back(admit_of(attempt(seq)));
-            records.emplace_back(end_of(attempt(seq)));
-        }
-        take(records);
-    }
     core::BudgetSpec pot(std::int64_t pico) {
         core::BudgetSpec spec;
         spec.name = "pot";
@@ -54,10 +40,6 @@ class SimulationTest : public ::testing::Test {
         EXPECT_TRUE(result) << result.error().message() << result.error().detail();
         return result ? std::move(*result) : SimulationResult{};
     }
-
-    ScratchDirectory scratch;
-    Database database = open_store(scratch.file("weir.db")).value();
-    LedgerFold fold = LedgerFold::open(database).value();
 };
 
 TEST_F(SimulationTest, RefusesWhatWouldNotHaveFitted) {
