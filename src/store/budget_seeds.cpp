@@ -27,8 +27,7 @@ enum Column : int {
     kDimensionColumns,
 };
 
-// Of a client call the first attempt that may have been billed counts (ledger.md W12). Marks whose
-// admit has not been read yet are of nobody.
+// Marks whose admit has not been read yet are of nobody.
 std::string entries_sql() {
     std::string dimensions;
     for (const core::Dimension d : kColumnDimensions) {
@@ -37,25 +36,17 @@ std::string entries_sql() {
     return fmt::format(
         "SELECT e.endpoint,e.state,e.charge_usd,e.charge_pico,e.charge_tokens,e.bound_usd,"
         "e.bound_pico,e.input_bound,e.max_output,e.parts,coalesce(c.usd,0),coalesce(c.pico,0),"
-        "coalesce(c.tokens,0),e.ordinal<=1 OR NOT EXISTS (SELECT 1 FROM entries f WHERE "
-        "f.epoch=e.epoch AND f.worker=e.worker AND f.seq=e.seq AND f.ordinal<e.ordinal AND "
-        "f.state<>'released'),{}e.provider,e.model "
+        "coalesce(c.tokens,0),{},{}e.provider,e.model "
         "FROM entries e LEFT JOIN (SELECT epoch,worker,seq,ordinal,sum(charge_usd) AS usd,"
         "sum(charge_pico) AS pico,sum(tokens) AS tokens FROM corrections "
         "GROUP BY epoch,worker,seq,ordinal) c USING (epoch,worker,seq,ordinal) "
         "WHERE e.admitted_at>=?1 AND e.admitted_at<?2 AND (e.state<>'open' OR e.admitted=1)",
-        dimensions);
+        kCountsCallSql, dimensions);
 }
 
 std::int64_t ns_of(std::int64_t seconds) {
     constexpr std::int64_t kMax = INT64_MAX / 1'000'000'000;
     return seconds > kMax ? INT64_MAX : seconds * 1'000'000'000;
-}
-
-bool is_outside_budgets(std::string_view endpoint) {
-    return std::ranges::any_of(core::kEndpointsOutsideBudgets, [endpoint](core::Endpoint e) {
-        return core::endpoint_name(e) == endpoint;
-    });
 }
 
 Int128 amount_of_ended(const Statement& row, core::BudgetUnit unit) {
@@ -84,12 +75,8 @@ Result<Int128> amount_of_open(const Statement& row, const core::BudgetSpec& spec
     switch (spec.unit) {
         case core::BudgetUnit::usd:
             return row.money(kBound).pico();
-        case core::BudgetUnit::tokens: {
-            const auto held =
-                std::ranges::find(*parts, core::BudgetUnit::tokens, &core::HoldPart::unit);
-            if (held != parts->end()) return held->held;
-            return Int128{row.integer(kInputBound)} + row.integer(kMaxOutput);
-        }
+        case core::BudgetUnit::tokens:
+            return tokens_held(*parts, row.integer(kInputBound), row.integer(kMaxOutput));
         case core::BudgetUnit::calls:
             return row.integer(kCountsCall);
         case core::BudgetUnit::repeats:

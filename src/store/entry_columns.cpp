@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/budget_match.h"
 #include "store/json_text.h"
 
 namespace weir::store {
@@ -121,6 +122,17 @@ std::string assignments(std::string_view columns, std::string_view but) {
         out.append(column).append("=?").append(std::to_string(number));
     }
     return out;
+}
+
+bool is_outside_budgets(std::string_view endpoint) {
+    return std::ranges::find(core::kEndpointsOutsideBudgets, endpoint, core::endpoint_name) !=
+           core::kEndpointsOutsideBudgets.end();
+}
+
+Int128 tokens_held(const std::vector<core::HoldPart>& parts, std::int64_t input_bound,
+                   std::int64_t max_output) {
+    const auto held = std::ranges::find(parts, core::BudgetUnit::tokens, &core::HoldPart::unit);
+    return held != parts.end() ? held->held : Int128{input_bound} + max_output;
 }
 
 }  // namespace weir::store

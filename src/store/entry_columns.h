@@ -59,6 +59,17 @@ ledger::AttemptHead read_head(const Statement& row, int at);
 // One character a dimension: '0' + Source.
 void append_sources(std::string& out, const core::Attribution& attribution);
 
+// Of an entry `e`: the attempt for which its client call counts, the first that may have been
+// billed (ledger.md W12).
+inline constexpr std::string_view kCountsCallSql =
+    "e.ordinal<=1 OR NOT EXISTS (SELECT 1 FROM entries f WHERE f.epoch=e.epoch AND "
+    "f.worker=e.worker AND f.seq=e.seq AND f.ordinal<e.ordinal AND f.state<>'released')";
+// By the name of its endpoint: such a call counts against no budget.
+bool is_outside_budgets(std::string_view endpoint);
+// What a call held of tokens where a budget of theirs was there, else the most it could use.
+Int128 tokens_held(const std::vector<core::HoldPart>& parts, std::int64_t input_bound,
+                   std::int64_t max_output);
+
 // Σ over all lines of a usage: figures that could not be real are shown as the largest that is
 // summed without overflow over a million entries.
 inline constexpr std::int64_t kTokensMax = 1'000'000'000'000;

@@ -56,17 +56,14 @@ constexpr std::string_view kPageSql =
     " AND e.admitted_at>=?1 AND e.admitted_at<?6 AND (e.admitted_at,e.epoch,e.worker,e.seq,"
     "e.ordinal)>(?1,?2,?3,?4,?5) ORDER BY e.admitted_at,e.epoch,e.worker,e.seq,e.ordinal LIMIT ?7";
 
-// Of a client call the first attempt that may have been billed counts (ledger.md W12). Marks whose
-// admit has not been read yet are of nobody.
+// Marks whose admit has not been read yet are of nobody.
 std::string entries_sql() {
     return fmt::format(
         "SELECT {},e.row,e.state,e.ended_at,e.cost_usd,e.cost_pico,e.charge_usd,e.charge_pico,"
         "e.charge_tokens,EXISTS (SELECT 1 FROM corrections c WHERE c.epoch=e.epoch AND "
-        "c.worker=e.worker AND c.seq=e.seq AND c.ordinal=e.ordinal),"
-        "e.ordinal<=1 OR NOT EXISTS (SELECT 1 FROM entries f WHERE f.epoch=e.epoch AND "
-        "f.worker=e.worker AND f.seq=e.seq AND f.ordinal<e.ordinal AND f.state<>'released') "
+        "c.worker=e.worker AND c.seq=e.seq AND c.ordinal=e.ordinal),{} "
         "FROM entries e WHERE (e.state<>'open' OR e.admitted=1){}",
-        shared_columns(), kPageSql);
+        shared_columns(), kCountsCallSql, kPageSql);
 }
 
 // A busy one is of callers that try again: they are in the ledger once they got through.
@@ -76,19 +73,11 @@ std::string refusals_sql() {
         shared_columns(), kPageSql);
 }
 
-bool is_outside_budgets(std::string_view endpoint) {
-    return std::ranges::any_of(core::kEndpointsOutsideBudgets, [endpoint](core::Endpoint e) {
-        return core::endpoint_name(e) == endpoint;
-    });
-}
-
-// What the call held of tokens where a budget of theirs was there, else the most it could use.
 Result<std::int64_t> token_bound(const Statement& row) {
     Result<std::vector<core::HoldPart>> parts = parse_parts(row.text(kParts));
     if (!parts) return std::unexpected(std::move(parts).error());
-    const auto held = std::ranges::find(*parts, core::BudgetUnit::tokens, &core::HoldPart::unit);
-    if (held != parts->end()) return static_cast<std::int64_t>(held->held);
-    return row.integer(kInputBound) + row.integer(kMaxOutput);
+    return static_cast<std::int64_t>(
+        tokens_held(*parts, row.integer(kInputBound), row.integer(kMaxOutput)));
 }
 
 void read_end(const Statement& row, PastRow& out) {
