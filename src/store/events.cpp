@@ -45,6 +45,18 @@ Result<Event> read_row(const Statement& row) {
                  .call = CallId::parse(row.text(17))};
 }
 
+Result<std::vector<Event>> read_rows(Statement& rows) {
+    std::vector<Event> out;
+    for (;;) {
+        Result<bool> row = rows.step();
+        if (!row) return std::unexpected(std::move(row).error());
+        if (!*row) return out;
+        Result<Event> event = read_row(rows);
+        if (!event) return std::unexpected(std::move(event).error());
+        out.push_back(std::move(*event));
+    }
+}
+
 }  // namespace
 
 std::string_view event_kind_name(EventKind kind) {
@@ -89,22 +101,15 @@ Result<std::vector<Event>> read_events(Database& database, const EventFilter& fi
     if (filter.kind) rows->bind(2, event_kind_name(*filter.kind));
     if (filter.team) rows->bind(3, *filter.team);
     if (filter.budget) rows->bind(4, *filter.budget);
-    std::vector<Event> out;
-    for (;;) {
-        Result<bool> row = rows->step();
-        if (!row) return std::unexpected(std::move(row).error());
-        if (!*row) return out;
-        Result<Event> event = read_row(*rows);
-        if (!event) return std::unexpected(std::move(event).error());
-        out.push_back(std::move(*event));
-    }
+    return read_rows(*rows);
 }
 
-Result<std::optional<Event>> read_event(Database& database, std::int64_t row) {
-    Result<std::vector<Event>> found = read_events(database, {.before_row = row + 1}, 1);
-    if (!found) return std::unexpected(std::move(found).error());
-    if (found->empty() || found->front().row != row) return std::nullopt;
-    return std::move(found->front());
+Result<std::vector<Event>> read_events_where(Database& database, std::string_view condition,
+                                             std::size_t limit) {
+    Result<Statement> rows = database.prepare(fmt::format(
+        "SELECT {} FROM events WHERE {} ORDER BY row LIMIT {}", kColumns, condition, limit));
+    if (!rows) return std::unexpected(std::move(rows).error());
+    return read_rows(*rows);
 }
 
 Result<EventWriter> EventWriter::open(Database& database) {

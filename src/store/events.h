@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ struct Event {
     Int128 overrun = 0;  // of the instance in this window
     std::int64_t calls = 0;
     std::optional<CallId> call = {};  // that brought it about, or the last of them
+
+    bool has_end() const { return window.end != std::numeric_limits<std::int64_t>::max(); }
 };
 
 struct EventFilter {
@@ -61,7 +64,9 @@ struct EventFilter {
 // Latest first.
 Result<std::vector<Event>> read_events(Database& database, const EventFilter& filter,
                                        std::size_t limit);
-Result<std::optional<Event>> read_event(Database& database, std::int64_t row);
+// Earliest first; `condition`: SQL over the columns of `events`.
+Result<std::vector<Event>> read_events_where(Database& database, std::string_view condition,
+                                             std::size_t limit);
 
 // Writes it unless its id is there. Inside the caller's transaction. Returns whether it was new.
 class EventWriter {

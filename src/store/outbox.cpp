@@ -12,21 +12,6 @@ constexpr std::size_t kBatch = 1'000;
 // "events.addressed" in `meta`: the last event that was put in line.
 constexpr std::string_view kAddressed = "SELECT value FROM meta WHERE name='events.addressed'";
 
-Result<std::vector<Event>> events_where(Database& database, const std::string& condition) {
-    Result<Statement> rows = database.prepare(
-        fmt::format("SELECT row FROM events WHERE {} ORDER BY row LIMIT {}", condition, kBatch));
-    if (!rows) return std::unexpected(std::move(rows).error());
-    std::vector<Event> out;
-    for (;;) {
-        Result<bool> row = rows->step();
-        if (!row) return std::unexpected(std::move(row).error());
-        if (!*row) return out;
-        Result<std::optional<Event>> event = read_event(database, rows->integer(0));
-        if (!event) return std::unexpected(std::move(event).error());
-        if (*event) out.push_back(std::move(**event));
-    }
-}
-
 // The window that follows has nothing used yet.
 Event reset_of(const Event& told) {
     Event reset = told;
@@ -41,7 +26,7 @@ Event reset_of(const Event& told) {
 }  // namespace
 
 Result<std::unique_ptr<Outbox>> Outbox::open(const std::string& database_path) {
-    Result<Database> database = open_store(database_path);
+    Result<Database> database = open_store_again(database_path);
     if (!database) return std::unexpected(std::move(database).error());
     return std::unique_ptr<Outbox>(new Outbox(std::move(*database)));
 }
@@ -50,7 +35,7 @@ Result<std::size_t> Outbox::close_windows(UnixTime now) {
     const std::string over =
         fmt::format("over=0 AND window_end<={} AND kind IN ('alert','exhausted')", now.seconds());
     // Most times there is none: that is no reason to ask for the write lock.
-    Result<std::vector<Event>> told = events_where(database_, over);
+    Result<std::vector<Event>> told = read_events_where(database_, over, kBatch);
     if (!told) return std::unexpected(std::move(told).error());
     if (told->empty()) return 0;
     Result<Transaction> transaction = Transaction::begin(database_);
@@ -77,8 +62,8 @@ Result<std::size_t> Outbox::address(const Recipients& recipients) {
     Result<std::optional<std::string>> addressed = database_.query_text(kAddressed);
     if (!addressed) return std::unexpected(std::move(addressed).error());
     // A test is put in line with its event.
-    Result<std::vector<Event>> fresh =
-        events_where(database_, fmt::format("row>{} AND kind<>'test'", addressed->value_or("0")));
+    Result<std::vector<Event>> fresh = read_events_where(
+        database_, fmt::format("row>{} AND kind<>'test'", addressed->value_or("0")), kBatch);
     if (!fresh) return std::unexpected(std::move(fresh).error());
     if (fresh->empty()) return 0;
     Result<Transaction> transaction = Transaction::begin(database_);
@@ -135,10 +120,13 @@ Result<std::optional<Delivery>> Outbox::next_due(std::string_view webhook, UnixT
     if (!found) return std::unexpected(std::move(found).error());
     if (!*found) return std::nullopt;
     const int attempts = static_cast<int>(row->integer(1));
-    Result<std::optional<Event>> event = read_event(database_, row->integer(0));
+    Result<std::vector<Event>> event =
+        read_events_where(database_, fmt::format("row={}", row->integer(0)), 1);
     if (!event) return std::unexpected(std::move(event).error());
-    if (!*event) return fail(ErrorCode::corrupt, "a delivery names an event that is not there");
-    return Delivery{std::move(**event), attempts};
+    if (event->empty()) {
+        return fail(ErrorCode::corrupt, "a delivery names an event that is not there");
+    }
+    return Delivery{std::move(event->front()), attempts};
 }
 
 Result<> Outbox::delivered(std::string_view webhook, std::int64_t event, UnixTime now) {

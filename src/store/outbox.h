@@ -30,6 +30,7 @@ struct DeliveryFigures {
 
 class Outbox {
  public:
+    // Of a database that the bookkeeper has opened.
     static Result<std::unique_ptr<Outbox>> open(const std::string& database_path);
 
     // A `reset` for each instance that was told of, once its window is over. Returns how many.

@@ -74,7 +74,10 @@ Result<> migrate(Database& database) {
     return transaction->commit();
 }
 
-Result<Database> open_writer(const std::string& path, std::string_view synchronous) {
+enum class Soundness : std::uint8_t { to_be_checked, known };
+
+Result<Database> open_writer(const std::string& path, std::string_view synchronous,
+                             Soundness soundness = Soundness::to_be_checked) {
     Result<Database> database = Database::open(path, Database::Mode::read_write);
     if (!database) return database;
     // A checkpoint of 2,000 pages writes each of the hot ones once, not once a commit.
@@ -83,9 +86,8 @@ Result<Database> open_writer(const std::string& path, std::string_view synchrono
                                    "PRAGMA wal_autocheckpoint=2000; PRAGMA temp_store=MEMORY",
                                    synchronous));
     if (!set) return std::unexpected(std::move(set).error());
-    if (Result<> sound = quick_check(*database); !sound) {
-        return std::unexpected(std::move(sound).error());
-    }
+    Result<> sound = soundness == Soundness::known ? Result<>{} : quick_check(*database);
+    if (!sound) return std::unexpected(std::move(sound).error());
     if (Result<> done = migrate(*database); !done) return std::unexpected(std::move(done).error());
     return database;
 }
@@ -93,6 +95,10 @@ Result<Database> open_writer(const std::string& path, std::string_view synchrono
 }  // namespace
 
 Result<Database> open_store(const std::string& path) { return open_writer(path, "NORMAL"); }
+
+Result<Database> open_store_again(const std::string& path) {
+    return open_writer(path, "NORMAL", Soundness::known);
+}
 
 Result<Database> open_store_durable(const std::string& path) { return open_writer(path, "FULL"); }
 

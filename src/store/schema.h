@@ -17,6 +17,9 @@ inline constexpr int kSchemaVersion = 1;
 // newer Weir), io.
 Result<Database> open_store(const std::string& path);
 
+// As open_store, of a file that this process has opened so already: it is not read through again.
+Result<Database> open_store_again(const std::string& path);
+
 // As open_store, with every commit synced before it returns: for what the journal does not hold
 // (keys, budgets, price books). ledger.md J8.
 Result<Database> open_store_durable(const std::string& path);

@@ -1,6 +1,5 @@
 // Events in words: short enough for a phone, with the figures and the next step.
 #include <fmt/core.h>
-#include <limits>
 
 #include "telemetry/webhook.h"
 
@@ -29,12 +28,8 @@ std::string subject(const store::Event& event) {
     return event.instance.empty() ? out : out + " of " + event.instance;
 }
 
-bool ends(const store::Event& event) {
-    return event.window.end != std::numeric_limits<std::int64_t>::max();
-}
-
 std::string until_reset(const store::Event& event) {
-    if (!ends(event)) return "";
+    if (!event.has_end()) return "";
     return fmt::format(", until {}", to_rfc3339(UnixTime::from_seconds(event.window.end)));
 }
 
