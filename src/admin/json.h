@@ -8,7 +8,7 @@
 
 #include "base/money.h"
 #include "base/time.h"
-#include "core/budget.h"
+#include "core/budget_outlook.h"
 
 namespace weir::admin {
 
@@ -28,7 +28,7 @@ inline Json json_text(const std::string& s) { return s.empty() ? Json(nullptr) :
 
 // Decimal text in the budget's own unit: dollars, tokens or calls.
 inline Json json_amount(core::BudgetUnit unit, Int128 amount) {
-    return unit == core::BudgetUnit::usd ? Money::from_pico(amount).to_usd() : to_string(amount);
+    return core::amount_text(unit, amount);
 }
 
 // The end of a budget that never resets is null.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/call_json.h"
+#include "core/budget_outlook.h"
 
 namespace weir::app {
 namespace {
@@ -32,18 +33,14 @@ Json missing_json(const core::Policy& policy, const core::Attribution& attributi
     return out;
 }
 
-std::string quantity(core::BudgetUnit unit, Int128 value) {
-    return unit == core::BudgetUnit::usd ? Money::from_pico(value).to_usd() : to_string(value);
-}
-
 Json budget_json(const core::BudgetSpec& spec, const core::InstanceFigures& figures) {
     Json out{{"name", spec.name}, {"unit", core::budget_unit_name(spec.unit)}};
     if (!figures.instance.empty()) out["instance"] = figures.instance;
     Int128 left = figures.amount - figures.settled - figures.held;
-    out["amount"] = quantity(spec.unit, figures.amount);
-    out["used"] = quantity(spec.unit, figures.settled);
-    out["held"] = quantity(spec.unit, figures.held);
-    out["remaining"] = quantity(spec.unit, std::max<Int128>(left, 0));
+    out["amount"] = core::amount_text(spec.unit, figures.amount);
+    out["used"] = core::amount_text(spec.unit, figures.settled);
+    out["held"] = core::amount_text(spec.unit, figures.held);
+    out["remaining"] = core::amount_text(spec.unit, std::max<Int128>(left, 0));
     out["window"] = core::window_name(spec.window);
     if (figures.window.end != std::numeric_limits<std::int64_t>::max()) {
         out["resets_at"] = to_rfc3339(UnixTime::from_seconds(figures.window.end));

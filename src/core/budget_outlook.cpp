@@ -28,6 +28,15 @@ std::string_view budget_kind(const BudgetSpec& spec) {
     return everywhere ? "hard" : "hard outside production";
 }
 
+std::string amount_text(BudgetUnit unit, Int128 amount) {
+    return unit == BudgetUnit::usd ? Money::from_pico(amount).to_usd() : to_string(amount);
+}
+
+Int128 alert_amount(Int128 amount, int alert_percent) {
+    // Not ×100, which could pass 128 bits; and rounded up.
+    return amount / 100 * alert_percent + (amount % 100 * alert_percent + 99) / 100;
+}
+
 UnixTime burn_since(WindowSpan window, UnixTime now) {
     const std::int64_t since = std::max(window.start, now.seconds() - kDay);
     return UnixTime::from_seconds(since - since % kHour);

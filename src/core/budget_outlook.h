@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/budget.h"
@@ -12,6 +13,12 @@ namespace weir::core {
 // What a budget does when its amount is reached, in the words that all of Weir prints: "hard",
 // "hard outside production", "alert only", "observed only".
 std::string_view budget_kind(const BudgetSpec& spec);
+
+// Of an amount in its unit: dollars exact to the pico, or a count.
+std::string amount_text(BudgetUnit unit, Int128 amount);
+
+// What has to be settled of the amount before it alerts.
+Int128 alert_amount(Int128 amount, int alert_percent);
 
 // The recent past that a burn rate is taken from: 24 hours, or since the window began where that is
 // shorter. It begins with a whole hour, since that is how spend is summed.

@@ -7,6 +7,7 @@
 
 #include "core/budget_judge.h"
 #include "core/budget_match.h"
+#include "core/budget_outlook.h"
 
 namespace weir::core {
 namespace {
@@ -143,9 +144,7 @@ void BudgetReplay::Impl::begin() {
 void BudgetReplay::Impl::spend(Tally& tally, Int128 amount, Int128 charge, UnixTime now) {
     tally.settled += charge;
     ReplayInstance& outcome = tally.outcome;
-    const Int128 percent = specs[tally.spec].alert_percent;
-    // Not ×100, which could pass 128 bits.
-    const Int128 alert = amount / 100 * percent + amount % 100 * percent / 100;
+    const Int128 alert = alert_amount(amount, specs[tally.spec].alert_percent);
     if (!outcome.alerted_at && tally.settled > 0 && tally.settled >= alert) {
         outcome.alerted_at = now;
     }

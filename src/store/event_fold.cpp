@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/budget_outlook.h"
 #include "store/budget_rows.h"
 
 namespace weir::store {
@@ -118,7 +119,8 @@ Result<> EventFold::add_balance(const BalanceKey& key, const BalanceDelta& delta
     const Int128 amount = delta.part->amount;
     std::array<EventKind, 3> kinds{};
     std::size_t count = 0;
-    if (total.settled * 100 >= amount * spec->alert_percent) kinds[count++] = EventKind::alert;
+    const Int128 alert = core::alert_amount(amount, spec->alert_percent);
+    if (total.settled >= alert) kinds[count++] = EventKind::alert;
     if (total.settled >= amount) kinds[count++] = EventKind::exhausted;
     if (delta.overrun > 0) kinds[count++] = EventKind::overrun;
     for (std::size_t i = 0; i < count; ++i) {
@@ -127,7 +129,7 @@ Result<> EventFold::add_balance(const BalanceKey& key, const BalanceDelta& delta
         event.settled = total.settled;
         event.overrun = total.overrun;
         Int128 figure = 0;
-        if (event.kind == EventKind::alert) figure = amount * spec->alert_percent;
+        if (event.kind == EventKind::alert) figure = alert;
         if (event.kind == EventKind::exhausted) figure = amount;
         event.id = event_id(event.kind, what_of(*delta.part, figure));
         Result<bool> written = writer_->write(event);
