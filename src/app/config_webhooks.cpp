@@ -1,6 +1,5 @@
 // Where events are told (telemetry/webhook.h).
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include "app/config_reading.h"
@@ -54,11 +53,10 @@ void read_events(Reading& r, const YAML::Node& node, telemetry::Webhook& webhook
     }
 }
 
+// An event is of a team, not of a call: it has no other dimension.
 bool is_condition(const std::string& name) {
-    constexpr std::array<std::string_view, 6> kNames{"team",        "budget", "department",
-                                                     "cost_center", "owner",  "group"};
-    return std::ranges::find(kNames, name) != kNames.end() ||
-           (name.starts_with("team.") && name.size() > 5);
+    const auto facet = core::Facet::named(name);
+    return name == "budget" || (facet && facet->dimension == core::Dimension::team);
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <fmt/core.h>
-#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/budget_outlook.h"
 #include "core/identify.h"
 #include "runtime/hmac.h"
 
@@ -23,28 +23,22 @@ std::string text_of(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-bool has_end(const store::Event& event) {
-    return event.window.end != std::numeric_limits<std::int64_t>::max();
-}
-
-std::string amount(core::BudgetUnit unit, Int128 value) {
-    return unit == core::BudgetUnit::usd ? Money::from_pico(value).to_usd() : to_string(value);
-}
-
 void add_budget(Json& data, const store::Event& event) {
     data["budget"] = event.budget;
     if (!event.instance.empty()) data["instance"] = event.instance;
     data["unit"] = core::budget_unit_name(event.unit);
     data["window"] = core::window_name(event.window_kind);
     data["window_start"] = to_rfc3339(UnixTime::from_seconds(event.window.start));
-    if (has_end(event)) {
+    if (event.has_end()) {
         data["window_end"] = to_rfc3339(UnixTime::from_seconds(event.window.end));
     }
-    data["amount"] = amount(event.unit, event.amount);
-    data["used"] = amount(event.unit, event.settled);
+    data["amount"] = core::amount_text(event.unit, event.amount);
+    data["used"] = core::amount_text(event.unit, event.settled);
     if (event.kind == EventKind::alert) data["percent"] = event.percent;
-    if (event.kind == EventKind::exhausted) data["held"] = amount(event.unit, event.held);
-    if (event.kind == EventKind::overrun) data["overrun"] = amount(event.unit, event.overrun);
+    if (event.kind == EventKind::exhausted)
+        data["held"] = core::amount_text(event.unit, event.held);
+    if (event.kind == EventKind::overrun)
+        data["overrun"] = core::amount_text(event.unit, event.overrun);
 }
 
 std::string own_body(const store::Event& event) {
@@ -56,7 +50,7 @@ std::string own_body(const store::Event& event) {
     if (!event.budget.empty()) add_budget(data, event);
     if (event.kind == EventKind::orphan) {
         data["calls"] = event.calls;
-        data["charged_usd"] = amount(core::BudgetUnit::usd, event.settled);
+        data["charged_usd"] = core::amount_text(core::BudgetUnit::usd, event.settled);
     }
     if (event.call) data["call"] = event.call->text();
     return text_of({{"id", event.id},
@@ -114,8 +108,8 @@ std::string alertmanager_body(const store::Event& event, UnixTime now) {
         }
     } else {
         const bool lasts = event.kind == EventKind::alert || event.kind == EventKind::exhausted;
-        const UnixTime ends = lasts && has_end(event) ? UnixTime::from_seconds(event.window.end)
-                                                      : std::max(event.at, now) + kShown;
+        const UnixTime ends = lasts && event.has_end() ? UnixTime::from_seconds(event.window.end)
+                                                       : std::max(event.at, now) + kShown;
         alerts.push_back(alert_of(event.kind, event, event.at, ends));
     }
     return text_of(alerts);
@@ -142,14 +136,16 @@ std::string key_bytes(std::string_view secret) {
     return std::string{secret};
 }
 
-const std::string* value_of(std::string_view name, const store::Event& event,
-                            const core::TeamRecord* team) {
-    if (name == "team") return &event.team;
-    if (name == "budget") return &event.budget;
-    if (team == nullptr) return nullptr;
-    if (name.starts_with("team.")) name.remove_prefix(5);
-    const auto at = team->attributes.find(std::string{name});
-    return at == team->attributes.end() ? nullptr : &at->second;
+// Of `budget`, `team`, or an attribute of the team; empty: it has none.
+std::string_view value_of(const std::string& name, const store::Event& event,
+                          const core::TeamRecord* team) {
+    if (name == "budget") return event.budget;
+    const auto facet = core::Facet::named(name);
+    if (!facet) return {};
+    if (facet->attribute.empty()) return event.team;
+    if (team == nullptr) return {};
+    const auto at = team->attributes.find(facet->attribute);
+    return at == team->attributes.end() ? std::string_view{} : at->second;
 }
 
 }  // namespace
@@ -175,8 +171,8 @@ bool wants(const Webhook& webhook, const store::Event& event, const core::TeamRe
     const auto& kinds = webhook.events;
     if (!kinds.empty() && std::ranges::find(kinds, event.kind) == kinds.end()) return false;
     return std::ranges::all_of(webhook.where, [&](const auto& condition) {
-        const std::string* value = value_of(condition.first, event, team);
-        return value != nullptr && !value->empty() && core::name_allowed(condition.second, *value);
+        const std::string_view value = value_of(condition.first, event, team);
+        return !value.empty() && core::name_allowed(condition.second, value);
     });
 }
 
