@@ -75,6 +75,18 @@ std::int64_t number_of(const Json& object, const char* name) {
     return at == object.end() || !at->is_number_integer() ? 0 : at->get<std::int64_t>();
 }
 
+std::string where_text(const Json& where, std::string_view between) {
+    std::string out;
+    for (const auto& [name, values] : where.items()) {
+        if (!out.empty()) out += between;
+        out += name + "=";
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            out += (i == 0 ? "" : "|") + values[i].get<std::string>();
+        }
+    }
+    return out;
+}
+
 UnixTime present() { return runtime::SystemClock{}.unix_now(); }
 
 namespace {

@@ -9,18 +9,6 @@
 namespace weir::app {
 namespace {
 
-// "environment=staging", "team=a|b"
-std::string where_text(const Json& budget) {
-    std::string out;
-    for (const auto& [name, values] : budget["where"].items()) {
-        out += (out.empty() ? "" : " ") + name + "=";
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            out += (i == 0 ? "" : "|") + values[i].get<std::string>();
-        }
-    }
-    return out.empty() ? "all calls" : out;
-}
-
 // "", or " (research $20000)"
 std::string except_text(const Json& budget, const std::string& unit) {
     std::string out;
@@ -50,10 +38,12 @@ std::string amount_text(const Json& object, const char* name, const std::string&
 std::string terms_line(const Json& budget) {
     const std::string unit = text_of(budget, "unit");
     const std::string by = text_of(budget, "by");
+    const std::string where = where_text(budget["where"], " ");
     return fmt::format("{}: {}{} a {}{}{}, of {}; {}", text_of(budget, "name"),
                        amount_text(budget, "amount", unit), unit == "usd" ? "" : " " + unit,
                        text_of(budget, "window"), by.empty() ? "" : " for each " + by,
-                       except_text(budget, unit), where_text(budget), text_of(budget, "kind"));
+                       except_text(budget, unit), where.empty() ? "all calls" : where,
+                       text_of(budget, "kind"));
 }
 
 Result<Json> terms_body(const BudgetTerms& terms) {

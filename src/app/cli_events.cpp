@@ -20,18 +20,6 @@ std::string joined_names(const Json& names) {
     return out;
 }
 
-// "team=support, owner=ada|bob"
-std::string recipients_text(const Json& where) {
-    std::string out;
-    for (const auto& [name, values] : where.items()) {
-        out += fmt::format("{}{}=", out.empty() ? "" : ", ", name);
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            out += fmt::format("{}{}", i == 0 ? "" : "|", values[i].get<std::string>());
-        }
-    }
-    return out;
-}
-
 void add_events(CLI::App& app, CliContext& context) {
     struct Options {
         std::string kind;
@@ -101,7 +89,7 @@ Result<int> show_webhooks(CliContext& context, AdminClient& client) {
         const std::string error = text_of(w, "error");
         const std::string kinds = joined_names(w["events"]);
         table.add({text_of(w, "name"), text_of(w, "receiver"), text_of(w, "format"),
-                   kinds.empty() ? "all" : kinds, recipients_text(w["where"]),
+                   kinds.empty() ? "all" : kinds, where_text(w["where"], ", "),
                    std::to_string(number_of(w, "waiting")),
                    std::to_string(number_of(w, "delivered")),
                    std::to_string(number_of(w, "given_up")), time_text(tried),

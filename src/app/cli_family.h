@@ -49,6 +49,8 @@ void print_json(std::ostream& out, const Json& value);
 // Text of a member, or "" for null and absent.
 std::string text_of(const Json& object, const char* name);
 std::int64_t number_of(const Json& object, const char* name);
+// Of an object of lists: "team=support|sales" each, with `between` them.
+std::string where_text(const Json& where, std::string_view between);
 
 UnixTime present();
 
