@@ -173,7 +173,9 @@ void Auditor::check_store(WeirProcess& process) {
         auto at = memory.find({b.budget_id, b.instance, b.window.start});
         const bool is_same = at != memory.end() && at->second.settled == b.settled &&
                              at->second.overrun == b.overrun;
-        if (!is_same && (at != memory.end() || (b.settled != 0 && !is_shut(process, b)))) {
+        // A budget without `by` is told of where it has no balance, too.
+        const bool is_absent = at == memory.end() || at->second == Figures{};
+        if (!is_same && (!is_absent || (b.settled != 0 && !is_shut(process, b)))) {
             find(fmt::format("I7: budget {} '{}': the store says {} over {}, memory {}",
                              b.budget_id, b.instance, to_string(b.settled), to_string(b.overrun),
                              at == memory.end() ? "nothing" : to_string(at->second.settled)));
