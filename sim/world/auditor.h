@@ -111,6 +111,7 @@ class Auditor {
     Books of_journal() const;
     void compare(const Books& memory, const Books& journal, const char* when);
     void take_what_is_new(WeirProcess& process);
+    void take_late_bases(WeirProcess& process);
     void take_seeds(const WeirProcess& process);
     void check_new_budgets(WeirProcess& process, const std::set<std::uint64_t>& fresh);
     void check_ceilings(const Books& sums, const char* when);
@@ -158,6 +159,7 @@ class Auditor {
     std::uint32_t epoch_ = 0;
     std::vector<core::BudgetSpec> specs_;  // in force
     std::set<std::uint64_t> in_force_;     // their ids
+    std::set<std::uint64_t> late_;         // of these, whose base is still to be taken
 
     Books base_;  // what memory knew beyond the journal, once it was asked
     Books last_;
