@@ -177,6 +177,7 @@ void Auditor::check_new_budgets(WeirProcess& process, const std::set<std::uint64
             const ledger::AttemptHead& head = attempt.admit.head;
             std::int64_t at = head.admitted_at.seconds();
             if (at < window.start || at >= window.end || head.id != id) continue;
+            if (ended_ahead_.contains(id)) continue;  // for what, the store alone knows
             if (!core::budget_matches(spec, head.attribution, head.provider, head.model)) continue;
             Int128& sum =
                 spent[core::budget_instance(spec, head.attribution, head.provider, head.model)];

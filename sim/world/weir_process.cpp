@@ -151,7 +151,8 @@ Result<> WeirProcess::hand_budgets(core::Policy& policy) {
         auto balances = store::load_balances(*reader, treasury_.now());
         if (!balances) return std::unexpected(balances.error());
         for (store::Balance& b : *balances) {
-            seeds.push_back({b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun});
+            seeds.push_back(
+                {b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun, b.counted});
         }
     }
     treasury_.redefine(*specs, seeds);

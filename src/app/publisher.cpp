@@ -41,7 +41,8 @@ Result<> Publisher::hand_budgets(const std::vector<core::BudgetSpec>& specs) {
         auto balances = sources_.queries.balances(sources_.treasury.now());
         if (!balances) return std::unexpected(balances.error());
         for (store::Balance& b : *balances) {
-            seeds.push_back({b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun});
+            seeds.push_back(
+                {b.budget_id, std::move(b.instance), b.window, b.settled, b.overrun, b.counted});
         }
     }
     sources_.treasury.redefine(specs, seeds);
@@ -62,7 +63,7 @@ Result<> Publisher::catch_up(const std::vector<core::BudgetSpec>& fresh) {
     auto added = sources_.directory.seed_again(fresh, sources_.treasury.now());
     if (!added) return std::unexpected(added.error());
     for (const store::Balance& b : *added) {
-        sources_.treasury.correct(b.budget_id, b.instance, b.window, b.settled);
+        sources_.treasury.count_more(b.budget_id, b.instance, b.window, b.settled);
     }
     return {};
 }

@@ -356,9 +356,13 @@ void Budgets::define(std::vector<BudgetSpec> specs) { impl_->define(std::move(sp
 const std::vector<BudgetSpec>& Budgets::specs() const { return impl_->specs; }
 
 void Budgets::seed(std::uint64_t budget_id, std::string_view instance, WindowSpan window,
-                   Int128 settled, Int128 overrun) {
+                   Int128 settled, Int128 overrun, Int128 unheld) {
     BudgetCell* cell = impl_->cell_of(budget_id, instance, window);
     if (cell == nullptr) return;
+    if (cell->open_holds != 0) {
+        cell->settled += unheld;
+        return;
+    }
     // A budget that comes back has its old cell, in which calls may have settled that the books do
     // not hold yet; the books hold what was spent while it was away.
     cell->settled = std::max(cell->settled, settled);

@@ -57,11 +57,14 @@ class Budgets {
     const std::vector<BudgetSpec>& specs() const;
 
     // Sets what the ledger knows of one instance; for start-up and for budgets made in mid-window.
-    // Of an instance that is known here already the larger figures count. A window that has closed
-    // already is ignored, and so is an unknown budget. Where there is no room for a balance, the
-    // budget begins none in that window: such calls are refused as those beyond `instances_max`.
+    // `unheld`: the part of `settled` that is of calls which held nothing here, and that is told
+    // for the first time. Of an instance that is known here already the larger figures count; where
+    // calls in flight hold it, it grows by `unheld`, since the ledger may know their ends sooner
+    // than they settle here. A window that has closed already is ignored, and so is an unknown
+    // budget. Where there is no room for a balance, the budget begins none in that window: such
+    // calls are refused as those beyond `instances_max`.
     void seed(std::uint64_t budget_id, std::string_view instance, WindowSpan window, Int128 settled,
-              Int128 overrun);
+              Int128 overrun, Int128 unheld = 0);
 
     // All matching budgets or none. Never fails: a refusal is a verdict. Errors only when a new
     // instance cannot be had: too_many_trajectories.

@@ -458,7 +458,7 @@ TEST_F(BudgetsTest, a_budget_that_counts_another_way_starts_empty_and_old_holds_
     EXPECT_EQ(kind(10), VerdictKind::admitted);
     settle(open, 3);
     EXPECT_EQ(only().settled, 0);
-    budgets_.seed(1, "research", only().window, usd(3), 0);
+    budgets_.seed(1, "research", only().window, usd(3), 0, usd(3));
     EXPECT_EQ(only().settled, usd(3));
 }
 
@@ -488,6 +488,21 @@ TEST_F(BudgetsTest, a_seed_forgets_nothing_that_settled_while_the_books_were_rea
     budgets_.seed(1, "", window_at(WindowKind::month, kNow), usd(12), usd(1));
     EXPECT_EQ(only().settled, usd(12));
     EXPECT_EQ(only().overrun, usd(2));
+}
+
+// I7: an end stands in the journal before it settles here, and longer where its sync fails.
+TEST_F(BudgetsTest, an_end_that_the_books_know_first_counts_once_when_a_budget_comes_back) {
+    define({usd_budget(1, 10)});
+    settle(ask(team_, 1), 1);
+    const Verdict open = ask(team_, 3);
+    define({});
+    // Meanwhile: the open call ended at 2, and another that held nothing here cost 4.
+    define({usd_budget(1, 10)});
+    budgets_.seed(1, "", window_at(WindowKind::month, kNow), usd(7), 0, usd(4));
+    EXPECT_EQ(only().settled, usd(5));
+    settle(open, 2);
+    EXPECT_EQ(only().settled, usd(7));
+    EXPECT_EQ(only().held, 0);
 }
 
 TEST_F(BudgetsTest, last_months_seed_does_not_weigh_on_this_month) {

@@ -1,6 +1,7 @@
 #include "gateway/treasury.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::gateway {
 namespace {
@@ -47,17 +48,25 @@ void Treasury::redefine(std::vector<core::BudgetSpec> specs, const std::vector<S
         return std::ranges::find(before, id) != before.end();
     };
     budgets_.define(std::move(specs));
+    std::map<Place, Int128> before;
+    if (!seeds.empty()) before.swap(counted_);  // without seeds nothing more was counted
     for (const Seed& s : seeds) {
+        const Place place{s.budget_id, s.window.start, s.instance};
+        if (s.counted != 0) counted_[place] = s.counted;
         if (is_known(s.budget_id)) continue;
-        budgets_.seed(s.budget_id, s.instance, s.window, s.settled, s.overrun);
+        const auto known = before.find(place);
+        const Int128 unheld = s.counted - (known == before.end() ? Int128{0} : known->second);
+        budgets_.seed(s.budget_id, s.instance, s.window, s.settled, s.overrun, unheld);
     }
     ++changes_;
 }
 
-void Treasury::seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
-                    Int128 settled, Int128 overrun) {
+void Treasury::count_more(std::uint64_t budget_id, std::string_view instance,
+                          core::WindowSpan window, Int128 amount) {
     std::lock_guard lock(mutex_);
-    budgets_.seed(budget_id, instance, window, settled, overrun);
+    counted_[{budget_id, window.start, std::string{instance}}] += amount;
+    budgets_.correct(budget_id, instance, window, amount);
+    ++changes_;
 }
 
 void Treasury::limit_rates(std::vector<core::RateLimitSpec> specs) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -34,12 +35,15 @@ class Treasury {
         core::WindowSpan window;
         Int128 settled = 0;
         Int128 overrun = 0;
+        Int128 counted = 0;  // of settled, as in store::Balance
     };
     void define(std::vector<core::BudgetSpec> specs);
-    // The same, and what the ledger knows of those budgets that were not defined until now.
+    // The same, and what the ledger knows of those budgets that were not defined until now: all
+    // balances of open windows.
     void redefine(std::vector<core::BudgetSpec> specs, const std::vector<Seed>& seeds);
-    void seed(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
-              Int128 settled, Int128 overrun);
+    // The ledger knows of so much more that was spent before the budget was in force.
+    void count_more(std::uint64_t budget_id, std::string_view instance, core::WindowSpan window,
+                    Int128 amount);
     void limit_rates(std::vector<core::RateLimitSpec> specs);
     // Rate limits and budgets, all or none. Where a limit refuses, `rates` says so and no budget
     // was asked: `verdict` is empty. Every ticket is given back by `leave`.
@@ -68,6 +72,13 @@ class Treasury {
     bool books_balance();
 
  private:
+    struct Place {
+        std::uint64_t budget_id = 0;
+        std::int64_t window_start = 0;
+        std::string instance;
+        auto operator<=>(const Place&) const = default;
+    };
+
     UnixTime now_locked();
     Result<> reserve_money(const core::ReserveRequest& request, core::Verdict& verdict);
 
@@ -77,6 +88,7 @@ class Treasury {
     std::mutex mutex_;
     UnixTime latest_;
     core::Budgets budgets_;
+    std::map<Place, Int128> counted_;  // as the ledger said last
     core::RateLimits rates_;
     std::uint64_t tickets_ = 0;
     std::atomic<std::uint64_t> changes_ = 1;  // of what a waiting call may be waiting for

@@ -57,9 +57,9 @@ Result<std::vector<OpenHold>> load_holds(Database& database, std::uint32_t epoch
 
 Result<std::vector<Balance>> load_balances(Database& database, UnixTime now) {
     Result<Statement> rows = database.prepare(
-        "SELECT budget,instance,window_start,window_end,settled,overrun FROM balances "
+        "SELECT budget,instance,window_start,window_end,settled,overrun,'0' FROM balances "
         "WHERE window_end>?1 UNION ALL "
-        "SELECT budget,instance,window_start,window_end,settled,'0' FROM budget_seeds "
+        "SELECT budget,instance,window_start,window_end,settled,'0',settled FROM budget_seeds "
         "WHERE window_end>?1");
     if (!rows) return std::unexpected(std::move(rows).error());
     rows->bind(1, now.seconds());
@@ -76,6 +76,7 @@ Result<std::vector<Balance>> load_balances(Database& database, UnixTime now) {
         sum.window = window;
         sum.settled += rows->int128(4);
         sum.overrun += rows->int128(5);
+        sum.counted += rows->int128(6);
     }
     std::vector<Balance> balances;
     balances.reserve(sums.size());

@@ -19,6 +19,8 @@ struct Balance {
     core::WindowSpan window;
     Int128 settled = 0;
     Int128 overrun = 0;
+    // Of settled: of calls whose records do not name the budget, counted when it was made.
+    Int128 counted = 0;
     bool operator==(const Balance&) const = default;
 };
 
