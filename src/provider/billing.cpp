@@ -50,7 +50,9 @@ bool is_after_work(const ErrorNames& names) {
     return names.generated || is_in(kAfterWork, names.type) || is_in(kAfterWork, names.code);
 }
 
-ErrorNames read_body(std::string_view body) {
+}  // namespace
+
+ErrorNames read_error_body(std::string_view body) {
     ErrorNames names;
     JsonReader reader;
     const auto object = reader.object(body);
@@ -62,8 +64,6 @@ ErrorNames read_body(std::string_view body) {
     });
     return names;
 }
-
-}  // namespace
 
 ErrorNames read_error_names(json::value error) {
     ErrorNames names;
@@ -103,7 +103,7 @@ Billing billing_of_names(const ErrorNames& names) {
 // 2xx, 3xx and everything else: unknown (ledger.md L5, "default unknown")
 // Nothing is `billed`: no provider says so in an error.
 Billing billing_of_error(core::Vendor vendor, int http_status, std::string_view body) {
-    const ErrorNames names = read_body(body);
+    const ErrorNames names = read_error_body(body);
     if (is_after_work(names)) return Billing::unknown;
     switch (http_status) {
         case 400:

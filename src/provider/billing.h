@@ -16,6 +16,9 @@ struct ErrorNames {
     bool generated = false;  // the error shows text that was generated
 };
 
+// From a whole error body: its "error" member, or flat.
+ErrorNames read_error_body(std::string_view body);
+
 // From the value of an "error" member: an object, or a bare message.
 ErrorNames read_error_names(json::value error);
 
