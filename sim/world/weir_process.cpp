@@ -48,6 +48,7 @@ WeirProcess::Worker::Worker(WeirProcess& p, std::uint16_t number,
            .journal = *journal,
            .treasury = p.treasury_,
            .inputs = p.inputs_,
+           .targets = p.targets_,
            .desk = *p.desk_,
            .sha256 = runtime::sha256,
            .post =

@@ -68,6 +68,7 @@ class WeirProcess {
     bool is_drained() const;
 
     Life& life() { return *life_; }
+    gateway::TargetWatch& targets() { return targets_; }
     gateway::Treasury& treasury() { return treasury_; }
     gateway::Road& road(std::size_t worker = 0) { return workers_[worker]->road; }
     ledger::JournalWriter& journal(std::size_t worker = 0) { return *workers_[worker]->journal; }
@@ -118,6 +119,7 @@ class WeirProcess {
     std::unique_ptr<ledger::JournalWriter> control_;
     gateway::Treasury treasury_;
     gateway::InputMemory inputs_{1};
+    gateway::TargetWatch targets_;
     std::unique_ptr<FakeDesk> desk_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::size_t orphaned_ = 0;

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "core/budget.h"
 #include "core/policy.h"
+#include "core/target_health.h"
 #include "runtime/clock.h"
 #include "runtime/slab.h"
 #include "runtime/stream.h"
@@ -52,6 +53,8 @@ struct Services {
     std::function<const std::vector<telemetry::Webhook>&()> webhooks;
     // Live figures of all budget instances.
     std::function<std::vector<core::InstanceFigures>()> figures;
+    // What was seen of the targets of calls.
+    std::function<std::vector<core::TargetHealth::Figures>()> targets;
     // Keeps a catalogue (JSON) in the data directory and publishes a book with it.
     std::function<Result<>(std::string_view name, std::string_view catalogue)> import_prices;
     // Writes a correction into the journal and the balances; returns what is not yet done about it,

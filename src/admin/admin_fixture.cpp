@@ -90,6 +90,7 @@ Services AdminTest::services() {
             .publish = [this] { return publish(); },
             .webhooks = [this]() -> const auto& { return webhooks; },
             .figures = [this] { return figures; },
+            .targets = [this] { return targets; },
             .import_prices =
                 [this](std::string_view name, std::string_view catalogue) {
                     return import_prices(name, catalogue);

@@ -83,6 +83,7 @@ class AdminTest : public runtime::LoopTest {
     std::shared_ptr<const core::PriceBook> book;
     std::shared_ptr<const core::Policy> policy;
     std::vector<core::InstanceFigures> figures;
+    std::vector<core::TargetHealth::Figures> targets;
     std::map<std::string, std::string> imported;
     bool ready = true;
     bool publishing = true;

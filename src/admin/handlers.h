@@ -43,6 +43,9 @@ Result<Answer> remove_budget(Services& services, const Request& request);
 Result<Answer> raise_budget(Services& services, const Request& request);
 Result<Answer> end_raises(Services& services, const Request& request);
 
+// providers.cpp
+Result<Answer> list_providers(Services& services, const Request& request);
+
 // simulate.cpp
 Result<Answer> simulate_budgets(Services& services, const Request& request);
 

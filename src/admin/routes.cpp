@@ -44,6 +44,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"POST", "/admin/v1/budgets/{name}/raises", administers, raise_budget},
     {"DELETE", "/admin/v1/budgets/{name}/raises", administers, end_raises},
 
+    {"GET", "/admin/v1/providers", reads, list_providers},
+
     {"GET", "/admin/v1/stops", reads, list_stops},
     {"POST", "/admin/v1/stops", administers, create_stop},
     {"DELETE", "/admin/v1/stops/{id}", administers, remove_stop},

@@ -133,6 +133,7 @@ void add_client_commands(CLI::App& app, CliContext& context) {
     add_budgets_commands(app, context);
     add_prices_commands(app, context);
     add_ledger_commands(app, context);
+    add_providers_command(app, context);
     add_stop_commands(app, context);
     add_enforcement_commands(app, context);
     add_events_commands(app, context);

@@ -25,6 +25,7 @@ void add_why_command(CLI::App& app, CliContext& context);
 void add_prices_commands(CLI::App& app, CliContext& context);
 void add_ledger_commands(CLI::App& app, CliContext& context);
 void add_budgets_commands(CLI::App& app, CliContext& context);
+void add_providers_command(CLI::App& app, CliContext& context);
 void add_stop_commands(CLI::App& app, CliContext& context);
 void add_enforcement_commands(CLI::App& app, CliContext& context);
 void add_events_commands(CLI::App& app, CliContext& context);

@@ -83,8 +83,30 @@ void read_vendor(Reading& r, const YAML::Node& node, core::ProviderRecord& recor
     }
 }
 
+// Several keys, each with rate limits of its own at the provider.
+void read_provider_keys(Reading& r, const std::string& name, const YAML::Node& node,
+                        core::ProviderRecord& record) {
+    constexpr std::size_t kKeysMax = 64;
+    const std::vector<std::string> references = r.yaml.list(node, "keys");
+    if (node["key"].IsDefined() || references.empty() || references.size() > kKeysMax) {
+        return r.yaml.complain(
+            node["keys"],
+            fmt::format("provider '{}' has either 'key' or one to {} 'keys'", name, kKeysMax));
+    }
+    std::vector<Secret> keys;
+    for (const std::string& reference : references) {
+        if (auto secret = read_secret(r, node["keys"], reference))
+            keys.push_back(std::move(*secret));
+    }
+    if (keys.size() != references.size()) return;
+    record.key = std::move(keys.front());
+    keys.erase(keys.begin());
+    record.more_keys = std::move(keys);
+}
+
 void read_provider_key(Reading& r, const std::string& name, const YAML::Node& node,
                        core::ProviderRecord& record) {
+    if (node["keys"].IsDefined()) return read_provider_keys(r, name, node, record);
     if (auto reference = r.yaml.text(node, "key")) {
         if (auto secret = read_secret(r, node["key"], *reference)) record.key = std::move(*secret);
         return;
@@ -153,27 +175,75 @@ void read_environment(Reading& r, const std::string& name, const YAML::Node& nod
     r.config.environments.push_back(std::move(record));
 }
 
-void read_route(Reading& r, const std::string& name, const YAML::Node& node) {
+std::optional<core::RouteTarget> route_target(Reading& r, const std::string& route,
+                                              const YAML::Node& node, const std::string& text) {
+    const auto slash = text.find('/');
+    core::RouteTarget target{.provider = text.substr(0, slash), .model = {}};
+    if (slash != std::string::npos) target.model = text.substr(slash + 1);
+    if (target.model == "*") target.model.clear();
+    const auto& providers = r.config.providers;
+    if (std::ranges::find(providers, target.provider, &core::ProviderRecord::name) !=
+        providers.end()) {
+        return target;
+    }
+    r.yaml.complain(node, fmt::format("route '{}' names the provider '{}', which is not configured",
+                                      route, target.provider));
+    return std::nullopt;
+}
+
+// Targets with their shares of the calls.
+void read_weights(Reading& r, const std::string& name, const YAML::Node& node,
+                  core::RouteRecord& route) {
+    constexpr std::int64_t kWeightMax = 1'000'000;
+    for (const auto& entry : node) {
+        const auto text = entry.first.as<std::string>();
+        auto target = route_target(r, name, entry.first, text);
+        if (!target) continue;
+        auto weight = r.yaml.integer(node, text.c_str(), 1, kWeightMax);
+        if (!weight) continue;
+        target->weight = *weight;
+        route.targets.push_back(std::move(*target));
+    }
+}
+
+void read_targets(Reading& r, const std::string& name, const YAML::Node& node,
+                  core::RouteRecord& route) {
+    if (node.IsMap()) return read_weights(r, name, node, route);
     YAML::Node holder;
     holder["targets"] = node;
-    std::vector<core::RouteTarget> targets;
     for (const std::string& text : r.yaml.list(holder, "targets")) {
-        auto slash = text.find('/');
-        core::RouteTarget target{text.substr(0, slash), slash == std::string::npos
-                                                            ? std::string{}
-                                                            : text.substr(slash + 1)};
-        const auto& providers = r.config.providers;
-        auto at = std::ranges::find(providers, target.provider, &core::ProviderRecord::name);
-        if (at == providers.end()) {
-            r.yaml.complain(
-                node, fmt::format("route '{}' names the provider '{}', which is not configured",
-                                  name, target.provider));
+        if (auto target = route_target(r, name, node, text)) {
+            route.targets.push_back(std::move(*target));
         }
-        targets.push_back(std::move(target));
     }
-    if (targets.empty())
+}
+
+void read_route(Reading& r, const std::string& name, const YAML::Node& node) {
+    constexpr std::size_t kTargetsMax = 16;
+    core::RouteRecord route;
+    if (!node.IsMap()) {
+        read_targets(r, name, node, route);
+    } else {
+        r.yaml.check_keys(node, "routes.*");
+        if (node["targets"].IsDefined()) read_targets(r, name, node["targets"], route);
+        if (auto ms = r.yaml.integer(node, "first_byte_ms", 1, 86'400'000)) {
+            route.first_byte_timeout_ms = *ms;
+        }
+        if (auto filtered = r.yaml.text(node, "on_filter")) {
+            route.filtered_goes_on = *filtered == "next";
+            if (*filtered != "next" && *filtered != "stop") {
+                r.yaml.complain(node["on_filter"], "'on_filter' is stop or next");
+            }
+        }
+    }
+    if (route.targets.empty()) {
         return r.yaml.complain(node, fmt::format("route '{}' has no target", name));
-    r.config.routes[name] = std::move(targets);
+    }
+    if (route.targets.size() > kTargetsMax) {
+        return r.yaml.complain(
+            node, fmt::format("route '{}' has more than {} targets", name, kTargetsMax));
+    }
+    r.config.routes[name] = std::move(route);
 }
 
 void read_limits(Reading& r, const YAML::Node& root) {
@@ -191,6 +261,7 @@ void read_limits(Reading& r, const YAML::Node& root) {
     take("default_max_output", l.default_max_output, 1, 10'000'000);
     take("min_output", l.min_output, 1, 10'000'000);
     take("busy_wait_ms", l.busy_wait_ms, 0, kDay);
+    take("retry_percent", l.retry_percent, 0, 1'000);
     take("connect_ms", l.connect_timeout_ms, 1, kDay);
     take("first_byte_ms", l.first_byte_timeout_ms, 1, kDay);
     take("idle_ms", l.idle_timeout_ms, 1, kDay);

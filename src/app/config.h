@@ -42,7 +42,7 @@ struct Config {
 
     std::vector<core::EnvironmentRecord> environments;
     std::vector<core::ProviderRecord> providers;
-    std::map<std::string, std::vector<core::RouteTarget>> routes;
+    std::map<std::string, core::RouteRecord> routes;
     std::vector<core::BudgetSpec> budgets;  // ids are the store's to mint
     std::vector<core::RateLimitSpec> rate_limits;
     std::vector<core::AccessRule> access;

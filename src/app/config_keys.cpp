@@ -27,7 +27,9 @@ const std::vector<ConfigKey>& config_keys() {
          "Environments by name. Budgets block in all but those with `block_at: never`."},
         {"", "providers", "section", "from the environment",
          "Providers by name. Known names need only a key."},
-        {"", "routes", "section", "", "Served model name → targets, `provider/model`, in order."},
+        {"", "routes", "section", "",
+         "Served model name, or a glob of names → targets, `provider/model`, in order; without the "
+         "model, or with `*`, as asked. Where one is in trouble, the next is tried."},
         {"", "budgets", "section", "", "Budgets by name: a spend query with an amount."},
         {"", "rate_limits", "section", "",
          "Rate limits by name: how fast calls may come. Money is a budget's."},
@@ -48,6 +50,9 @@ const std::vector<ConfigKey>& config_keys() {
         {"environments.*", "block_at", "100 | never", "100", "`never`: budgets alert only."},
 
         {"providers.*", "key", "env:NAME | file:PATH", "the usual variable", "The provider's key."},
+        {"providers.*", "keys", "list of env:NAME | file:PATH", "",
+         "Several keys: trajectories are spread over them, and another is tried where one is in "
+         "trouble."},
         {"providers.*", "url", "URL", "the vendor's own",
          "Base URL, with the version: https://api.openai.com/v1. One that ends in `/.` has none."},
         {"providers.*", "vendor", "openai | anthropic | openai_compatible", "by name",
@@ -64,6 +69,15 @@ const std::vector<ConfigKey>& config_keys() {
          "Whether it accepts `stream_options.include_usage`."},
         {"providers.*", "max_completion_tokens", "bool", "by vendor",
          "Whether it knows that name of the output limit."},
+
+        {"routes.*", "targets", "list, or target: weight", "",
+         "What serves the name. With weights each gets its share of the trajectories, and the "
+         "others follow."},
+        {"routes.*", "first_byte_ms", "ms", "as in limits",
+         "Waiting for an answer to begin, where another target follows. What had begun may be "
+         "billed, and is charged."},
+        {"routes.*", "on_filter", "stop | next", "stop",
+         "Whether another target is asked what a provider's content filter refused."},
 
         {"budgets.*", "where", "dimension: value | list", "everything",
          "What it counts: values, globs with `*`, `(none)`, of a dimension or of an attribute of "
@@ -146,10 +160,13 @@ const std::vector<ConfigKey>& config_keys() {
          "No clamp goes below it, nor below the thinking budget."},
         {"limits", "busy_wait_ms", "ms", "0",
          "How long a call waits in line for what others hold before it is told `budget_busy`."},
+        {"limits", "retry_percent", "0..1000", "50",
+         "How many of a worker's calls may have one further attempt at another target, in the long "
+         "run: trouble is not made larger by trying again."},
         {"limits", "connect_ms", "ms", "5000", "Dialing a provider."},
         {"limits", "first_byte_ms", "ms", "600000", "Waiting for a provider's answer to begin."},
         {"limits", "idle_ms", "ms", "300000", "Between bytes of a provider."},
-        {"limits", "total_ms", "ms", "3600000", "A whole attempt."},
+        {"limits", "total_ms", "ms", "3600000", "A whole call, with all its attempts."},
         {"limits", "drain_ms", "ms", "600000", "Reading on for exact usage after the client left."},
         {"limits", "client_header_ms", "ms", "30000", "A client's head, once begun."},
         {"limits", "client_idle_ms", "ms", "60000", "Between bytes of a client, either way."},

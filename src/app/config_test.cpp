@@ -218,6 +218,59 @@ TEST(Config, ARouteNamesConfiguredProviders) {
               std::string::npos);
 }
 
+TEST(Config, ARouteHasTargetsInOrderOrByWeightAndItsOwnPatience) {
+    const auto config = parse_config(R"(
+providers:
+  openai: {}
+  local: { url: "http://127.0.0.1:8000", price: free }
+routes:
+  support: [openai/gpt-6-sol, local/qwen]
+  "gpt-*": openai
+  all: { targets: "local/*" }
+  mixed:
+    targets: { openai/gpt-6-sol: 80, local/qwen: 20 }
+    first_byte_ms: 20000
+    on_filter: next
+)",
+                                     "weir.yaml", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    const auto& support = config->routes.at("support").targets;
+    ASSERT_EQ(support.size(), 2u);
+    EXPECT_EQ(support[0].model, "gpt-6-sol");
+    EXPECT_EQ(support[1].provider, "local");
+    EXPECT_EQ(config->routes.at("gpt-*").targets.at(0).model, "") << "as asked";
+    EXPECT_EQ(config->routes.at("all").targets.at(0).model, "") << "as asked";
+    const core::RouteRecord& mixed = config->routes.at("mixed");
+    EXPECT_EQ(mixed.targets.at(0).weight, 80);
+    EXPECT_EQ(mixed.targets.at(1).weight, 20);
+    EXPECT_EQ(mixed.first_byte_timeout_ms, 20'000);
+    EXPECT_TRUE(mixed.filtered_goes_on);
+}
+
+TEST(Config, ARouteThatSaysNothingOrTooMuchIsTold) {
+    const std::string provider = "providers: {openai: {}}\n";
+    for (const char* route :
+         {"{}", "[]", "{targets: {openai/a: 0}}", "{targets: {openai/a: many}}",
+          "{targets: [openai/a], on_filter: perhaps}", "{targets: [openai/a], first_byte_ms: 0}",
+          "{targets: [openai/a], fallback: [openai/b]}"}) {
+        EXPECT_NE(complaints(provider + "routes: {fast: " + route + "}\n"), "") << route;
+    }
+}
+
+TEST(Config, AProviderHasOneKeyOrSeveral) {
+    const auto config =
+        parse_config("providers: {openai: {keys: [env:OPENAI_API_KEY, env:ANTHROPIC_API_KEY]}}\n",
+                     "weir.yaml", some_keys);
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->providers.at(0).key.reveal(), "sk-one");
+    ASSERT_EQ(config->providers.at(0).more_keys.size(), 1u);
+    EXPECT_EQ(config->providers.at(0).more_keys[0].reveal(), "sk-two");
+    for (const char* wrong : {"{keys: []}", "{key: env:OPENAI_API_KEY, keys: [env:OPENAI_API_KEY]}",
+                              "{keys: [env:NOT_THERE]}", "{keys: [sk-in-the-file]}"}) {
+        EXPECT_NE(complaints(std::string("providers: {openai: ") + wrong + "}\n"), "") << wrong;
+    }
+}
+
 TEST(Config, BrokenYamlIsToldWithItsLine) {
     EXPECT_NE(complaints("listen: [1\nbudgets: }\n").find("weir.yaml:"), std::string::npos);
     complaints("- a\n- list\n");

@@ -27,6 +27,7 @@ gateway::Road make_road(std::uint16_t number, const RoadShared& shared, runtime:
         .journal = journal,
         .treasury = shared.treasury,
         .inputs = shared.inputs,
+        .targets = shared.targets,
         .desk = shared.desk,
         .sha256 = runtime::sha256,
         .post = [&worker](std::move_only_function<void()> f) { worker.loop().post(std::move(f)); },

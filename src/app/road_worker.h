@@ -27,6 +27,7 @@ struct RoadShared {
     const runtime::Clock& clock;
     gateway::Treasury& treasury;
     gateway::InputMemory& inputs;
+    gateway::TargetWatch& targets;
     gateway::Desk& desk;
     runtime::TlsClient& tls_client;
     runtime::TlsServer* tls_server = nullptr;  // null: the listener speaks plain HTTP

@@ -57,6 +57,7 @@ struct Service::Impl {
     Books books;
     gateway::Treasury treasury{clock, {.hash_seed = rng.next()}};
     gateway::InputMemory inputs{rng.next()};
+    gateway::TargetWatch targets;
     std::shared_ptr<const core::PriceBook> prices;
     std::optional<Publisher> publisher;
     std::optional<FirstKeys> first_keys;
@@ -161,6 +162,7 @@ Result<> Service::Impl::start_workers() {
                               .clock = clock,
                               .treasury = treasury,
                               .inputs = inputs,
+                              .targets = targets,
                               .desk = *desk,
                               .tls_client = tls_client,
                               .tls_server = config.tls_certificate.empty() ? nullptr : &tls_server,
@@ -221,6 +223,7 @@ Result<> Service::Impl::start_admin() {
         .publish = [this] { return publish(); },
         .webhooks = [this]() -> const auto& { return webhooks->webhooks(); },
         .figures = [this] { return treasury.figures(); },
+        .targets = [this] { return targets.figures(clock.mono_now()); },
         .import_prices = [this](
                              std::string_view name,
                              std::string_view catalogue) { return import_prices(name, catalogue); },

@@ -78,6 +78,7 @@ struct ProviderRecord {
         path_prefix;  // e.g. "/api/v1"; what stands before the endpoint's own path after /v1
     AuthStyle auth = AuthStyle::bearer;
     Secret key;
+    std::vector<Secret> more_keys;  // each with rate limits of its own at the provider
     // A vendor's own host, which serves nobody without a credential of its own.
     bool public_host = false;
     Quirks quirks;
@@ -86,6 +87,11 @@ struct ProviderRecord {
     std::string ca_file;              // extra trust anchor, for a private CA
     bool verify_tls = true;           // false only with --insecure in the configuration
 };
+
+// The first is 0.
+inline const Secret& provider_key(const ProviderRecord& provider, std::uint16_t number) {
+    return number == 0 ? provider.key : provider.more_keys.at(number - 1u);
+}
 
 // Does a credential that a caller sends beside its Weir key decide who is billed (product.md
 // §3.15)? Only where it stands in for a key, or nothing is served without one. Elsewhere anything
@@ -101,6 +107,7 @@ struct Limits {
     std::int64_t default_max_output = 16'384;  // where neither call nor catalogue names one
     std::int64_t min_output = 1'024;           // no clamp goes below it (product.md §3.5)
     std::int64_t busy_wait_ms = 0;             // in line for what others hold
+    std::int64_t retry_percent = 50;           // further attempts, of all calls
     std::int64_t connect_timeout_ms = 5'000;
     std::int64_t first_byte_timeout_ms = 600'000;
     std::int64_t idle_timeout_ms = 300'000;  // between bytes of a provider
@@ -116,6 +123,13 @@ struct Limits {
 struct RouteTarget {
     std::string provider;
     std::string model;  // name at the provider; empty = as asked
+    std::int64_t weight = 0;
+};
+
+struct RouteRecord {
+    std::vector<RouteTarget> targets;        // in order; where they have weights, all have
+    std::int64_t first_byte_timeout_ms = 0;  // where another target follows; 0: as the limits say
+    bool filtered_goes_on = false;           // what a content filter refuses, the next is asked
 };
 
 // Budgets, rate limits and access rules decide and record, and hold nothing back, until then.
@@ -132,7 +146,7 @@ struct Policy {
     Teams teams;
     std::vector<EnvironmentRecord> environments;
     std::vector<ProviderRecord> providers;
-    std::map<std::string, std::vector<RouteTarget>> routes;  // served name → targets in order
+    std::map<std::string, RouteRecord> routes;  // by served name, a glob perhaps
     std::vector<BudgetSpec> budgets;
     std::shared_ptr<const Zone> zone;  // of their windows; nullptr: UTC
     std::vector<RateLimitSpec> rate_limits;

@@ -1,6 +1,8 @@
 #include "core/route.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -98,7 +100,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::set<std::string_view> served_names(const Policy& policy, Endpoint endpoint) {
     std::set<std::string_view> names;
     std::set<std::string_view> vendors;
-    for (const auto& [name, targets] : policy.routes) names.insert(name);
+    for (const auto& [name, route] : policy.routes) {
+        if (!name.contains('*')) names.insert(name);
+    }
     for (const ProviderRecord& provider : policy.providers) {
         if (!speaks(provider, endpoint)) continue;
         for (const std::string& name : provider.models) {
@@ -156,15 +160,79 @@ std::unexpected<Error> unknown(const Policy& policy, const CallShape& shape) {
     return fail(ErrorCode::unknown_model, std::move(message));
 }
 
+// In [0, 1), evenly, and as if by chance.
+double chance(std::uint64_t spread, std::string_view name, std::uint64_t number) {
+    std::uint64_t x = spread ^ number * 0x9e37'79b9'7f4a'7c15;
+    for (const char c : name) x = (x ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
+    x ^= x >> 33;
+    x *= 0xff51'afd7'ed55'8ccd;
+    x ^= x >> 33;
+    x *= 0xc4ce'b9fe'1a85'ec53;
+    x ^= x >> 33;
+    return static_cast<double>(x >> 11) * 0x1p-53;
+}
+
+// Rendezvous hashing: each comes first in proportion to its weight, and those whose first is gone
+// are spread over the rest alike.
+double score(double weight, double chance) { return -std::log1p(-chance) / weight; }
+
+// The provider's keys in this call's order.
+std::vector<std::uint16_t> keys_in_order(const ProviderRecord& provider, std::uint64_t spread) {
+    std::vector<std::uint16_t> keys(provider.more_keys.size() + 1);
+    std::iota(keys.begin(), keys.end(), std::uint16_t{0});
+    std::ranges::sort(keys, {}, [&provider, spread](std::uint16_t key) {
+        return score(1, chance(spread, provider.name, key + 1u));
+    });
+    return keys;
+}
+
+void add_by_each_key(Plan& plan, Target target, std::uint64_t spread) {
+    if (target.provider->more_keys.empty()) return plan.targets.push_back(std::move(target));
+    for (const std::uint16_t key : keys_in_order(*target.provider, spread)) {
+        target.key = key;
+        plan.targets.push_back(target);
+    }
+}
+
+const RouteRecord* route_named(const Policy& policy, const std::string& model) {
+    if (const auto exact = policy.routes.find(model); exact != policy.routes.end()) {
+        return &exact->second;
+    }
+    const std::string* longest = nullptr;
+    const RouteRecord* found = nullptr;
+    for (const auto& [name, route] : policy.routes) {
+        if (!name.contains('*') || !glob_matches(name, model)) continue;
+        if (longest != nullptr && name.size() <= longest->size()) continue;
+        longest = &name;
+        found = &route;
+    }
+    return found;
+}
+
+std::vector<RouteTarget> in_order(const RouteRecord& route, std::uint64_t spread) {
+    std::vector<RouteTarget> targets = route.targets;
+    if (std::ranges::any_of(targets, [](const RouteTarget& t) { return t.weight > 0; })) {
+        std::ranges::sort(targets, {}, [spread](const RouteTarget& t) {
+            return score(static_cast<double>(t.weight), chance(spread, t.provider + t.model, 0));
+        });
+    }
+    return targets;
+}
+
 // Targets of a route that speak the call's dialect, in order.
-Plan follow(const Policy& policy, const std::vector<RouteTarget>& route, const CallShape& shape,
-            UnixTime now) {
-    Plan plan;
-    for (const RouteTarget& step : route) {
+Plan follow(const Policy& policy, const RouteRecord& route, const CallShape& shape, UnixTime now,
+            std::uint64_t spread) {
+    Plan plan{.targets = {},
+              .first_byte_timeout_ms = route.first_byte_timeout_ms,
+              .filtered_goes_on = route.filtered_goes_on};
+    for (const RouteTarget& step : in_order(route, spread)) {
         const ProviderRecord* provider = provider_named(policy, step.provider);
         if (provider == nullptr || !speaks(*provider, shape.endpoint)) continue;
-        plan.targets.push_back(make_target(
-            policy, *provider, step.model.empty() ? shape.model : step.model, shape.model, now));
+        add_by_each_key(
+            plan,
+            make_target(policy, *provider, step.model.empty() ? shape.model : step.model,
+                        shape.model, now),
+            spread);
     }
     return plan;
 }
@@ -190,24 +258,26 @@ bool speaks(const ProviderRecord& provider, Endpoint endpoint) {
     return false;
 }
 
-Result<Plan> route(const Policy& policy, const CallShape& shape, UnixTime now) {
+Result<Plan> route(const Policy& policy, const CallShape& shape, UnixTime now,
+                   std::uint64_t spread) {
+    Plan plan;
     const Prefixed prefixed = split_prefix(policy, shape.model);
     if (prefixed.provider != nullptr && speaks(*prefixed.provider, shape.endpoint)) {
-        Plan plan;
-        plan.targets.push_back(
-            make_target(policy, *prefixed.provider, std::string{prefixed.model}, shape.model, now));
+        add_by_each_key(
+            plan,
+            make_target(policy, *prefixed.provider, std::string{prefixed.model}, shape.model, now),
+            spread);
         return plan;
     }
-    if (const auto named = policy.routes.find(shape.model); named != policy.routes.end()) {
-        Plan plan = follow(policy, named->second, shape, now);
+    if (const RouteRecord* named = route_named(policy, shape.model); named != nullptr) {
+        plan = follow(policy, *named, shape, now, spread);
         if (!plan.targets.empty()) return plan;
         return fail(ErrorCode::unknown_model,
                     "No target of the route \"" + shape.model + "\" serves this endpoint.");
     }
     const ProviderRecord* provider = choose(policy, shape, now);
     if (provider == nullptr) return unknown(policy, shape);
-    Plan plan;
-    plan.targets.push_back(make_target(policy, *provider, shape.model, shape.model, now));
+    add_by_each_key(plan, make_target(policy, *provider, shape.model, shape.model, now), spread);
     return plan;
 }
 

@@ -1,5 +1,6 @@
 #include "core/route.h"
 
+#include <array>
 #include <gtest/gtest.h>
 
 namespace weir::core {
@@ -41,10 +42,11 @@ class Route : public ::testing::Test {
         policy_.providers = {provider("openai", Vendor::openai, "openai"),
                              provider("anthropic", Vendor::anthropic, "anthropic")};
     }
-    Result<Plan> ask(std::string model, Endpoint endpoint = Endpoint::chat_completions) {
+    Result<Plan> ask(std::string model, Endpoint endpoint = Endpoint::chat_completions,
+                     std::uint64_t spread = 0) {
         shape_.model = std::move(model);
         shape_.endpoint = endpoint;
-        return route(policy_, shape_, kNow);
+        return route(policy_, shape_, kNow, spread);
     }
     Policy policy_;
     CallShape shape_;
@@ -82,7 +84,7 @@ TEST_F(Route, a_model_name_with_a_slash_of_its_own_stays_whole) {
 }
 
 TEST_F(Route, a_named_route_gives_its_targets_in_order_and_only_those_that_speak) {
-    policy_.routes["support"] = {
+    policy_.routes["support"].targets = {
         {"anthropic", "claude-sonnet-5"}, {"openai", "gpt-6-sol"}, {"openai", "gpt-6-luna"}};
     const auto chat = ask("support");
     ASSERT_TRUE(chat);
@@ -95,6 +97,41 @@ TEST_F(Route, a_named_route_gives_its_targets_in_order_and_only_those_that_speak
     EXPECT_EQ(messages->targets[0].provider->name, "anthropic");
     EXPECT_FALSE(ask("support", Endpoint::responses_compact) &&
                  ask("support", Endpoint::responses_compact)->targets.empty());
+}
+
+TEST_F(Route, the_longest_glob_that_matches_serves_a_name_unless_one_has_it_exactly) {
+    policy_.routes["gpt-*"].targets = {{"openai", "gpt-6-luna"}};
+    policy_.routes["gpt-6-*"].targets = {{"openai", ""}};
+    policy_.routes["gpt-6-sol"].targets = {{"openai", "gpt-6-astra"}};
+    EXPECT_EQ(ask("gpt-6-sol")->targets[0].model, "gpt-6-astra");
+    EXPECT_EQ(ask("gpt-6-luna")->targets[0].model, "gpt-6-luna");
+    EXPECT_EQ(ask("gpt-5")->targets[0].model, "gpt-6-luna");
+}
+
+TEST_F(Route, weights_share_out_the_calls_and_one_spread_always_goes_one_way) {
+    policy_.routes["mixed"].targets = {{"openai", "gpt-6-sol", 80}, {"openai", "gpt-6-luna", 20}};
+    int sol = 0;
+    for (std::uint64_t spread = 1; spread <= 10'000; ++spread) {
+        const auto plan = ask("mixed", Endpoint::chat_completions, spread);
+        ASSERT_EQ(plan->targets.size(), 2u) << "the other follows";
+        EXPECT_EQ(plan->targets[0].model,
+                  ask("mixed", Endpoint::chat_completions, spread)->targets[0].model);
+        sol += plan->targets[0].model == "gpt-6-sol" ? 1 : 0;
+    }
+    EXPECT_NEAR(sol, 8'000, 200);
+}
+
+TEST_F(Route, calls_are_spread_evenly_over_a_providers_keys) {
+    for (ProviderRecord& provider : policy_.providers) {
+        if (provider.name == "openai") provider.more_keys = {Secret{"b"}, Secret{"c"}};
+    }
+    std::array<int, 3> first{};
+    for (std::uint64_t spread = 1; spread <= 9'000; ++spread) {
+        const auto plan = ask("openai/gpt-6-sol", Endpoint::chat_completions, spread);
+        ASSERT_EQ(plan->targets.size(), 3u);
+        ++first.at(plan->targets[0].key);
+    }
+    for (const int n : first) EXPECT_NEAR(n, 3'000, 200);
 }
 
 TEST_F(Route, a_new_model_of_a_known_vendor_is_bounded_by_the_vendors_dearest) {

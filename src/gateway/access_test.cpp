@@ -30,8 +30,8 @@ class AccessRules : public RoadTest {
 };
 
 TEST_F(AccessRules, NoWayLeadsAroundARule) {
-    company.policy.routes["fast"] = {{"openai", "sim-small"}};
-    company.policy.routes["sly"] = {{"openai", "sim-large"}};
+    company.policy.routes["fast"] = {.targets = {{"openai", "sim-small"}}};
+    company.policy.routes["sly"] = {.targets = {{"openai", "sim-large"}}};
     only({"sim-small"});
     EXPECT_EQ(status("sim-small"), 200);
     EXPECT_EQ(status("fast"), 200) << "an alias of what is allowed";

@@ -33,6 +33,7 @@ struct CallNotes {
     core::RateVerdict rates;               // the latest
     std::optional<Settlement> settlement;  // where known before the head goes out
     std::vector<std::string> observed;     // access rules that would have refused it
+    std::vector<std::string> choices;      // why its next attempt goes where it goes
 };
 
 // "x-weir-…" fields, and the rate limits'. Only budgets that the caller's key may see are named:

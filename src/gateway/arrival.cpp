@@ -74,17 +74,19 @@ bool is_kept(std::string_view name) {
            core::is_attribution_header(name);
 }
 
-void append_credential(std::string& out, const core::ProviderRecord& provider) {
-    if (provider.key.empty()) return;
+void append_credential(std::string& out, const core::ProviderRecord& provider,
+                       std::uint16_t number) {
+    const Secret& key = core::provider_key(provider, number);
+    if (key.empty()) return;
     switch (provider.auth) {
         case core::AuthStyle::bearer:
-            out.append("authorization: Bearer ").append(provider.key.reveal()).append("\r\n");
+            out.append("authorization: Bearer ").append(key.reveal()).append("\r\n");
             break;
         case core::AuthStyle::x_api_key:
-            out.append("x-api-key: ").append(provider.key.reveal()).append("\r\n");
+            out.append("x-api-key: ").append(key.reveal()).append("\r\n");
             break;
         case core::AuthStyle::api_key:
-            out.append("api-key: ").append(provider.key.reveal()).append("\r\n");
+            out.append("api-key: ").append(key.reveal()).append("\r\n");
             break;
         case core::AuthStyle::none:
             break;
@@ -146,7 +148,7 @@ void append_upstream_head(std::string& out, const codec::RequestHead& client,
     out.append(to.method).append(" ").append(provider.path_prefix).append(to.path).append(to.query);
     out.append(" HTTP/1.1\r\n");
     append_host(out, provider);
-    if (!to.own_credential) append_credential(out, provider);
+    if (!to.own_credential) append_credential(out, provider, to.key);
     bool named = connection_names_fields(client.fields);
     for (const auto& field : client.fields) {
         bool is_credential = to.own_credential && kCredentials.contains(field.name);

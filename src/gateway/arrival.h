@@ -33,6 +33,7 @@ core::Dialect dialect_of(const Arrival& arrival, const codec::RequestHead& head)
 struct UpstreamHead {
     std::string_view method;
     const core::ProviderRecord* provider = nullptr;
+    std::uint16_t key = 0;  // which of the provider's
     std::string_view path;  // under the provider's prefix
     std::string_view query;
     bool own_credential = false;

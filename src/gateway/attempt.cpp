@@ -3,7 +3,6 @@
 #include "core/attribute.h"
 #include "gateway/bound.h"
 #include "gateway/count_input.h"
-#include "gateway/relay.h"
 
 namespace weir::gateway {
 namespace {
@@ -37,16 +36,24 @@ ledger::AdmitRecord draft_admit(Road& road, const PreparedCall& call,
     return admit;
 }
 
-http::ExchangeTimeouts timeouts(const core::Limits& limits) {
+// What earlier attempts took is not there any more.
+http::ExchangeTimeouts timeouts(const PreparedCall& call, bool others_follow, MonoTime now) {
+    const core::Limits& limits = call.policy->limits;
+    const std::int64_t first_byte = others_follow && call.plan.first_byte_timeout_ms != 0
+                                        ? call.plan.first_byte_timeout_ms
+                                        : limits.first_byte_timeout_ms;
+    const Duration left = call.started + milliseconds{limits.total_timeout_ms} - now;
     return {.write = milliseconds{limits.idle_timeout_ms},
-            .first_byte = milliseconds{limits.first_byte_timeout_ms},
+            .first_byte = milliseconds{first_byte},
             .idle = milliseconds{limits.idle_timeout_ms},
-            .total = milliseconds{limits.total_timeout_ms}};
+            .total = std::max<Duration>(left, milliseconds{1})};
 }
 
 AttemptOutcome failed(Error error, bool stale = false) {
     AttemptOutcome outcome;
     outcome.admitted = true;
+    const core::Trouble trouble = provider::trouble_of_error(error.code());
+    if (trouble != core::Trouble::none) outcome.sighting = core::Sighting{.trouble = trouble};
     outcome.error = std::move(error);
     outcome.stale = stale;
     return outcome;
@@ -111,6 +118,7 @@ struct Dispatch {
     CallNotes& notes;
     const Bound& bound;
     bool fresh = false;
+    bool others_follow = false;
 };
 
 std::string upstream_head(const Dispatch& d, std::size_t body_bytes) {
@@ -120,6 +128,7 @@ std::string upstream_head(const Dispatch& d, std::size_t body_bytes) {
     append_upstream_head(head, client_head,
                          {.method = client_head.method,
                           .provider = d.target.provider,
+                          .key = d.target.key,
                           .path = d.call.endpoint.upstream_path,
                           .query = d.call.arrival.query,
                           .own_credential = d.call.arrival.own_credential,
@@ -181,12 +190,15 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         d.hold.release(failure(std::move(outcome), *stop));
         co_return failed(*stop);
     }
-    http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection), timeouts(limits));
+    http::UpstreamExchange exchange(d.road.pool, address, std::move(*connection),
+                                    timeouts(d.call, d.others_follow, d.road.clock.mono_now()));
     LiveCalls::Entry live{d.road.live,    d.call.attribution, provider.name,
                           d.target.model, exchange,           d.client.stream()};
     OutgoingBody body(d.call, d.target, d.bound, is_held_by_cost(d.hold.parts(), d.bound));
     note_maximum(outcome, d.notes, body);
     note_input(outcome, d.bound.input_basis);
+    for (std::string& choice : d.notes.choices) outcome.notes.push_back(std::move(choice));
+    d.notes.choices.clear();
     for (const std::string& rule : d.notes.observed) {
         outcome.notes.push_back("access rule " + rule + " would have refused it, were it applied");
     }
@@ -217,7 +229,8 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         .outcome = outcome,
         .strip_injected_usage = body.injected_usage() && !d.call.arrival.include_cost,
         .client_minor_1 = d.client.head().minor == 1,
-        .client_keep_alive = d.client.head().keep_alive};
+        .client_keep_alive = d.client.head().keep_alive,
+        .others_follow = d.others_follow};
     auto answered = co_await exchange.read_head(false);
     if (!answered && answered.error().code() == ErrorCode::client_gone) {
         client_left(context);
@@ -229,8 +242,20 @@ runtime::Task<AttemptOutcome> dispatch(Dispatch d) {
         co_return end_without_answer(exchange, d.hold, std::move(outcome), answered.error());
     }
     note_answer(outcome, exchange.head());
-    bool keep_alive = co_await relay_answer(context);
-    co_return answered_call(keep_alive);
+    core::Sighting sighting{.first_byte = d.road.clock.mono_now() - sent,
+                            .quota = provider::quota(exchange.head())};
+    if (exchange.head().status >= 400) {
+        sighting.retry_after = provider::retry_after(exchange.head(), d.road.clock.unix_now());
+    }
+    Relayed relayed = co_await relay_answer(context);
+    sighting.trouble = relayed.trouble;
+    AttemptOutcome done = answered_call(relayed.keep_alive);
+    done.answered = relayed.answered;
+    done.counted = !context.released;
+    done.error = std::move(relayed.error);
+    done.held = std::move(relayed.held);
+    done.sighting = std::move(sighting);
+    co_return done;
 }
 
 }  // namespace
@@ -386,7 +411,10 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
         co_return refused(may.error());
     }
     if (auto stop = stopped(road, call, target)) co_return refused(*stop);
-    if (auto bound = bound_call(call, target, call.known, notes); !bound) {
+    // What was counted before was counted by the first target.
+    const bool is_first = &target == call.plan.targets.data();
+    if (auto bound = bound_call(call, target, is_first ? call.known : std::nullopt, notes);
+        !bound) {
         co_return refused(bound.error());
     }
     auto hold = co_await admit_by_count(road, client, call, input, notes);
@@ -399,7 +427,8 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
                                  .hold = *hold,
                                  .notes = notes,
                                  .bound = *notes.bound,
-                                 .fresh = input.fresh_connection});
+                                 .fresh = input.fresh_connection,
+                                 .others_follow = input.others_follow});
 }
 
 }  // namespace weir::gateway

@@ -7,6 +7,7 @@
 #include "gateway/answer.h"
 #include "gateway/hold.h"
 #include "gateway/prepared_call.h"
+#include "gateway/relay.h"
 
 namespace weir::gateway {
 
@@ -16,7 +17,9 @@ struct AttemptOutcome {
     bool answered = false;    // the client has its answer, or is gone
     bool keep_alive = false;  // of the client's connection, if answered
     bool stale = false;       // a reused connection failed before its first byte: try a fresh one
-    std::optional<Error> error;  // if not answered
+    std::optional<Error> error;  // if not answered, one of the two
+    std::optional<HeldAnswer> held;
+    std::optional<core::Sighting> sighting;  // of the target; nullopt: nothing was learned
 };
 
 struct AttemptInput {
@@ -24,6 +27,7 @@ struct AttemptInput {
     std::uint16_t ordinal = 1;
     bool counts_call = true;  // no earlier attempt of the call is counted as it
     bool fresh_connection = false;
+    bool others_follow = false;  // targets that can be tried in its place
 };
 
 // `notes` takes what the answer's headers, or a refusal, will say.

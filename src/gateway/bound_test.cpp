@@ -55,7 +55,7 @@ TEST_F(Bounds, WhereTheCatalogueKnowsNoMaximumTheDefaultIsSent) {
 }
 
 TEST_F(Bounds, ARouteToAModelThatSearchesByItselfIsRefusedUnderABlockingBudget) {
-    company.policy.routes["news"] = {{"openai", "sim-small-search-preview"}};
+    company.policy.routes["news"] = {.targets = {{"openai", "sim-small-search-preview"}}};
     EXPECT_EQ(chat(chat_body(R"(,"max_tokens":10)", "news")).status, 200) << "no budget minds";
     company.policy.budgets = {team_budget(1, "support", kDollar)};
     weir.reset();

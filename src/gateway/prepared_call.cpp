@@ -44,16 +44,39 @@ Result<> describe_call(const codec::RequestHead& head, PreparedCall& call) {
     return {};
 }
 
+// Only targets that the caller may use. Errors: those of the first, where none is left.
+Result<> keep_allowed(Road& road, const PreparedCall& call, core::Plan& plan) {
+    std::vector<std::string> observed;
+    std::optional<Error> first;
+    std::erase_if(plan.targets, [&](const core::Target& target) {
+        auto may = check_access(road, call, &target, observed);
+        if (!may && !first) first = may.error();
+        return !may;
+    });
+    if (plan.targets.empty()) return std::unexpected(std::move(*first));
+    return {};
+}
+
+// Calls without a trajectory go each their own way.
+std::uint64_t spread_of(const CallId& id) { return (id.seq << 16 | id.worker) ^ id.epoch; }
+
 // The list of models has no model to route by: the headers tell which vendor's client asks.
 Result<> route_call(Road& road, const codec::RequestHead& head, PreparedCall& call) {
     if (call.endpoint.endpoint != core::Endpoint::models) {
-        auto plan = core::route(*call.policy, call.shape, road.clock.unix_now());
-        // What the caller may not use, it is not told of either.
-        std::vector<std::string> observed;
-        const core::Target* target = plan ? &plan->targets.front() : nullptr;
-        if (auto may = check_access(road, call, target, observed); !may) return may;
-        if (!plan) return std::unexpected(plan.error());
+        const std::uint64_t trajectory = trajectory_hash(call.attribution);
+        const std::uint64_t spread = trajectory != 0 ? trajectory : spread_of(call.id);
+        auto plan = core::route(*call.policy, call.shape, road.clock.unix_now(), spread);
+        if (!plan) {
+            // What the caller may not use, it is not told of either.
+            std::vector<std::string> observed;
+            if (auto may = check_access(road, call, nullptr, observed); !may) return may;
+            return std::unexpected(plan.error());
+        }
+        // The caller's own credential is good at one place only.
+        if (call.arrival.own_credential) plan->targets.resize(1);
+        if (auto may = keep_allowed(road, call, *plan); !may) return may;
         call.plan = std::move(*plan);
+        road.targets.follow_pin(call.plan, call.attribution, road.clock.mono_now());
         return {};
     }
     bool anthropic = head.find("anthropic-version").data() != nullptr;

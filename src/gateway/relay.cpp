@@ -99,13 +99,34 @@ struct StreamState {
     std::vector<std::string_view> pieces;
     std::vector<std::string_view> out;
     std::string joined;
+    std::string head;     // of the provider, until it has gone to the client
+    bool opened = false;  // it has
+    bool keep_alive = false;
 };
+
+runtime::Task<void> open_stream(RelayContext& c, StreamState& s) {
+    s.opened = true;
+    append_weir_fields(s.head, c.notes);
+    if (c.client_minor_1) s.head.append("transfer-encoding: chunked\r\n");
+    if (!s.keep_alive) s.head.append("connection: close\r\n");
+    s.head.append("\r\n");
+    c.client.forget_request();
+    if (co_await c.client.write(s.head, {}) < 0) client_left(c);
+    std::string{}.swap(s.head);
+}
 
 runtime::Task<void> write_out(RelayContext& c, StreamState& s) {
     if (c.client_gone || s.out.empty()) co_return;
+    if (!s.opened) co_await open_stream(c, s);
+    if (c.client_gone) co_return;
     int r = c.client_minor_1 ? co_await c.client.write_chunk(s.out.data(), s.out.size())
                              : co_await c.client.write_raw(s.out.data(), s.out.size());
     if (r < 0) client_left(c);
+}
+
+// The stream began with an error, and nothing of it has gone to the client.
+bool failed_at_the_door(const RelayContext& c, const StreamState& s) {
+    return c.others_follow && !s.opened && !c.client_gone && c.meter.failed();
 }
 
 // Payload → meter → client, until the provider's end. The error is why it ended early.
@@ -123,6 +144,7 @@ runtime::Task<Result<>> pump(RelayContext& c, StreamState& s) {
         }
         c.outcome.response_bytes += static_cast<std::int64_t>(s.pieces.front().size());
         if (auto fed = s.relay.feed(s.pieces.front(), s.out); !fed) co_return fed;
+        if (failed_at_the_door(c, s)) co_return Result<>{};
         co_await write_out(c, s);
     }
 }
@@ -140,9 +162,19 @@ void settle_stream(RelayContext& c, const Error* error) {
     bool governed = c.call.endpoint.fate == provider::Fate::governed;
     if (governed && c.meter.failed() && c.meter.usage().completeness == core::Completeness::none) {
         finish_outcome(c, error);
+        c.released = true;
         return c.hold.release(std::move(c.outcome));
     }
     settle(c, error);
+}
+
+// The data of a stream's only event.
+std::string_view error_data(std::string_view stream) {
+    constexpr std::string_view kData = "data:";
+    const auto at = stream.find(kData);
+    if (at == std::string_view::npos) return {};
+    std::string_view data = stream.substr(at + kData.size());
+    return data.substr(0, data.find('\n'));
 }
 
 // For a caller that asked to see the cost in the stream itself.
@@ -154,48 +186,72 @@ std::function<std::string(const core::Usage&)> cost_teller(const RelayContext& c
     };
 }
 
-runtime::Task<bool> relay_stream(RelayContext& c) {
+std::string joined(const std::vector<std::string_view>& pieces) {
+    std::string out;
+    for (std::string_view piece : pieces) out.append(piece);
+    return out;
+}
+
+core::Trouble trouble_of_stream(const RelayContext& c, const Result<>& pumped) {
+    if (c.client_gone) return core::Trouble::none;
+    if (!pumped) return provider::trouble_of_error(pumped.error().code());
+    return c.meter.failed() ? core::Trouble::server_error : core::Trouble::none;
+}
+
+runtime::Task<Relayed> relay_stream(RelayContext& c) {
     auto payload = Payload::of(c.exchange.head());
-    bool chunked = c.client_minor_1;
-    bool keep_alive = c.client_keep_alive && chunked && !c.road.draining;
     c.outcome.http_status = c.exchange.head().status;
-    {
-        std::string head;
-        head.reserve(1024);
-        append_provider_fields(head, c.exchange.head(), c.notes);
-        append_weir_fields(head, c.notes);
-        if (chunked) head.append("transfer-encoding: chunked\r\n");
-        if (!keep_alive) head.append("connection: close\r\n");
-        head.append("\r\n");
-        c.client.forget_request();
-        if (co_await c.client.write(head, {}) < 0) client_left(c);
-    }
     StreamState state{
         .relay = provider::SseRelay(
             c.meter, {.strip_injected_usage = c.strip_injected_usage, .cost = cost_teller(c)}),
         .payload = payload ? std::move(*payload) : Payload{},
         .pieces = {},
         .out = {},
-        .joined = {}};
+        .joined = {},
+        .head = {},
+        .keep_alive = c.client_keep_alive && c.client_minor_1 && !c.road.draining};
+    state.head.reserve(1024);
+    append_provider_fields(state.head, c.exchange.head(), c.notes);
+    // Where nobody could answer in its place, the client sees the head at once.
+    if (!c.others_follow) co_await open_stream(c, state);
     Result<> pumped = payload ? co_await pump(c, state) : std::unexpected(payload.error());
+    if (failed_at_the_door(c, state)) {
+        HeldAnswer held{std::move(state.head), joined(state.out)};
+        const Error told{ErrorCode::provider_error};
+        settle_stream(c, &told);
+        const core::Trouble trouble = provider::trouble_of_event(error_data(held.body));
+        co_return Relayed{
+            .answered = false, .trouble = trouble, .error = std::nullopt, .held = std::move(held)};
+    }
     state.out.clear();
     state.relay.finish(state.out);
     if (pumped && ended_early(c.meter)) pumped = fail(ErrorCode::provider_reset);
     // Behind the dialect's own end nothing can go wrong for the client any more.
     if (!pumped && c.meter.ended()) pumped = {};
+    const core::Trouble trouble = trouble_of_stream(c, pumped);
+    if (!pumped && !state.opened && !c.client_gone) {
+        settle_stream(c, &pumped.error());
+        co_return Relayed{
+            .answered = false, .trouble = trouble, .error = pumped.error(), .held = std::nullopt};
+    }
     // A torn event would make one with the error's.
     if (pumped) co_await write_out(c, state);
     const Error told{ErrorCode::provider_error};  // an error event of the provider's own
     settle_stream(c, !pumped ? &pumped.error() : c.meter.failed() ? &told : nullptr);
-    if (c.client_gone) co_return false;
+    Relayed relayed{.trouble = trouble, .error = std::nullopt, .held = std::nullopt};
+    if (c.client_gone) co_return relayed;
+    if (!state.opened) co_await open_stream(c, state);  // a stream without any event
     if (!pumped) {
         std::string event = provider::error_event(c.notes.dialect, pumped.error(),
                                                   c.notes.id.text(), state.relay.events());
         state.out.assign(1, event);
         co_await write_out(c, state);
     }
-    if (chunked && !c.client_gone && co_await c.client.write_last_chunk() < 0) client_left(c);
-    co_return keep_alive && !c.client_gone;
+    if (c.client_minor_1 && !c.client_gone && co_await c.client.write_last_chunk() < 0) {
+        client_left(c);
+    }
+    relayed.keep_alive = state.keep_alive && !c.client_gone;
+    co_return relayed;
 }
 
 // Reads a whole answer. One that came in one piece is not copied: the view lasts as long as the
@@ -238,6 +294,7 @@ Settlement settle_error(RelayContext& c, std::string_view body) {
     if (free || !c.exchange.fully_sent()) billing = provider::Billing::unbilled;
     finish_outcome(c, &error);
     if (billing == provider::Billing::unbilled) {
+        c.released = true;
         c.hold.release(std::move(c.outcome));
         return {};
     }
@@ -251,7 +308,7 @@ bool is_object(std::string_view body) {
     return at != std::string_view::npos && body[at] == '{';
 }
 
-runtime::Task<bool> relay_whole(RelayContext& c) {
+runtime::Task<Relayed> relay_whole(RelayContext& c) {
     int status = c.exchange.head().status;
     bool ok = status >= 200 && status < 300;
     std::string head;
@@ -267,12 +324,20 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     }
     bool governed = c.call.endpoint.fate == provider::Fate::governed;
     if (body && ok && governed && !is_object(*body)) body = fail(ErrorCode::provider_protocol);
+    Relayed relayed{.error = std::nullopt, .held = std::nullopt};
     if (!body) {
         Refusal answer = refusal(body.error(), c.notes, true, false);
         if (!c.client_gone) c.outcome.http_status = answer.status;
         settle(c, &body.error());
-        if (!c.client_gone) co_await c.client.write(answer.head, answer.body);
-        co_return false;
+        if (c.client_gone) co_return relayed;
+        relayed.trouble = provider::trouble_of_error(body.error().code());
+        if (c.others_follow) {
+            relayed.answered = false;
+            relayed.error = body.error();
+            co_return relayed;
+        }
+        co_await c.client.write(answer.head, answer.body);
+        co_return relayed;
     }
     c.outcome.http_status = status;
     c.outcome.response_bytes = static_cast<std::int64_t>(body->size());
@@ -280,14 +345,16 @@ runtime::Task<bool> relay_whole(RelayContext& c) {
     const Error told{ErrorCode::provider_error};  // an error in a body that says all went well
     c.notes.settlement =
         ok ? settle(c, c.meter.failed() ? &told : nullptr) : settle_error(c, *body);
-    if (c.client_gone) co_return false;
-    bool keep_alive = c.client_keep_alive && !c.road.draining;
-    append_weir_fields(head, c.notes);
-    codec::append_field(head, "content-length", std::uint64_t{body->size()});
-    if (!keep_alive) head.append("connection: close\r\n");
-    head.append("\r\n");
-    bool written = co_await c.client.write(head, *body) == 0;
-    co_return written&& keep_alive;
+    if (c.client_gone) co_return relayed;
+    relayed.trouble = provider::trouble_of_answer(status, *body);
+    if (c.others_follow && relayed.trouble != core::Trouble::none) {
+        relayed.answered = false;
+        relayed.held = HeldAnswer{std::move(head), std::string{*body}};
+        co_return relayed;
+    }
+    relayed.keep_alive = co_await write_whole(c.client, std::move(head), *body, c.notes,
+                                              c.client_keep_alive && !c.road.draining);
+    co_return relayed;
 }
 
 }  // namespace
@@ -299,7 +366,17 @@ void client_left(RelayContext& c) {
     c.exchange.end_within(milliseconds{c.call.policy->limits.drain_ms});
 }
 
-runtime::Task<bool> relay_answer(RelayContext& c) {
+runtime::Task<bool> write_whole(http::ServerConnection& client, std::string head,
+                                std::string_view body, const CallNotes& notes, bool keep_alive) {
+    append_weir_fields(head, notes);
+    codec::append_field(head, "content-length", std::uint64_t{body.size()});
+    if (!keep_alive) head.append("connection: close\r\n");
+    head.append("\r\n");
+    bool written = co_await client.write(head, body) == 0;
+    co_return written&& keep_alive;
+}
+
+runtime::Task<Relayed> relay_answer(RelayContext& c) {
     const auto& head = c.exchange.head();
     bool stream = is_event_stream(head) && head.status >= 200 && head.status < 300;
     co_return stream ? co_await relay_stream(c) : co_await relay_whole(c);

@@ -10,9 +10,11 @@
 #include "base/ids.h"
 #include "core/identify.h"
 #include "core/policy.h"
+#include "core/retry_budget.h"
 #include "gateway/desk.h"
 #include "gateway/input_memory.h"
 #include "gateway/live_calls.h"
+#include "gateway/target_watch.h"
 #include "gateway/treasury.h"
 #include "gateway/unsynced_ends.h"
 #include "http/upstream_pool.h"
@@ -48,6 +50,7 @@ struct Road {
     ledger::JournalWriter& journal;
     Treasury& treasury;
     InputMemory& inputs;
+    TargetWatch& targets;
     Desk& desk;
     core::Sha256 sha256;
     // Runs on this worker's loop, from any thread.
@@ -59,6 +62,7 @@ struct Road {
     std::shared_ptr<const core::Policy> policy;
     std::uint64_t last_seq = 0;
     RoadCounters counters;
+    core::RetryBudget retries{};
     bool draining = false;
     UnsyncedEnds unsynced{net, journal, treasury};
     LiveCalls live{};

@@ -1,9 +1,11 @@
 #include "gateway/serve_call.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "gateway/attempt.h"
 #include "gateway/desk_answer.h"
+#include "gateway/target_choice.h"
 
 namespace weir::gateway {
 namespace {
@@ -51,34 +53,82 @@ runtime::Task<bool> serve_desk(Road& road, http::ServerConnection& client, Calle
     co_return co_await answer_plain(client, "application/json", *answer);
 }
 
-// Tries the plan's targets in order; a reused connection that failed before the provider's first
-// byte is tried once more on a fresh one. Every try is an attempt of its own.
+// How long it is worth waiting for a first byte: as the limits say, or until the SDK gives up,
+// which then makes a new call of it (clients.md: x-stainless-timeout, in seconds).
+Duration patience(const codec::RequestHead& head, const core::Limits& limits) {
+    const Duration most = std::chrono::milliseconds{limits.total_timeout_ms};
+    for (std::string_view name : {"x-stainless-timeout", "x-stainless-read-timeout"}) {
+        const std::string_view text = head.find(name);
+        std::int64_t seconds = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+        if (error != std::errc{} || seconds <= 0 || seconds > 86'400) continue;
+        return std::min<Duration>(most, std::chrono::seconds{seconds});
+    }
+    return most;
+}
+
+// What a call's attempts have in common.
+struct Tries {
+    std::uint16_t made = 0;
+    bool counted = false;  // one of them, as the call
+};
+
+// One target. A reused connection that failed before the provider's first byte is tried once more
+// on a fresh one. Every try is an attempt of its own.
+runtime::Task<AttemptOutcome> try_target(Road& road, http::ServerConnection& client,
+                                         const PreparedCall& call, const core::Target& target,
+                                         bool others_follow, Tries& tries, CallNotes& notes) {
+    AttemptOutcome outcome;
+    for (bool fresh : {false, true}) {
+        AttemptInput input{.target = &target,
+                           .ordinal = static_cast<std::uint16_t>(++tries.made),
+                           .counts_call = !tries.counted,
+                           .fresh_connection = fresh,
+                           .others_follow = others_follow};
+        core::Verdict before = fresh ? notes.decision : core::Verdict{};
+        AttemptOutcome next = co_await attempt(road, client, call, input, notes);
+        if (fresh && !next.admitted) {
+            // Not admitted again: the call ends with what the try before met (ledger.md §0.5).
+            notes.decision = std::move(before);
+            break;
+        }
+        outcome = std::move(next);
+        tries.counted = tries.counted || outcome.counted;
+        if (outcome.answered || !outcome.stale) break;
+    }
+    co_return outcome;
+}
+
+// The plan's targets, each with an admission of its own, until one answers or none is left that may
+// do better. What the call has met by then is its end.
 runtime::Task<AttemptOutcome> try_targets(Road& road, http::ServerConnection& client,
                                           const PreparedCall& call, CallNotes& notes) {
+    TargetChoice choice{road, call, notes};
+    Tries tries;
     AttemptOutcome outcome;
-    std::uint16_t ordinal = 0;
-    bool counted = false;
-    for (const core::Target& target : call.plan.targets) {
-        for (bool fresh : {false, true}) {
-            AttemptInput input{.target = &target,
-                               .ordinal = static_cast<std::uint16_t>(ordinal + 1),
-                               .counts_call = !counted,
-                               .fresh_connection = fresh};
-            ++ordinal;
-            core::Verdict before = fresh ? notes.decision : core::Verdict{};
-            AttemptOutcome next = co_await attempt(road, client, call, input, notes);
-            if (fresh && !next.admitted) {
-                // Not admitted again: the call ends with what the try before met (ledger.md §0.5).
+    const core::Target* target = &choice.first();
+    while (target != nullptr) {
+        core::Verdict before = notes.decision;
+        AttemptOutcome next =
+            co_await try_target(road, client, call, *target, choice.others_follow(), tries, notes);
+        if (!next.admitted) {
+            if (outcome.admitted) {
                 notes.decision = std::move(before);
-                break;
+            } else {
+                outcome = std::move(next);
             }
-            outcome = std::move(next);
-            counted = counted || outcome.counted;
-            if (outcome.answered || !outcome.stale) break;
+            break;
         }
-        // Falling back to the next target is a decision that belongs to routes with more than one;
-        // until those come, the first target's word is the call's.
-        break;
+        outcome = std::move(next);
+        if (!outcome.sighting) break;
+        const MonoTime now = road.clock.mono_now();
+        const bool is_ours = !call.arrival.own_credential;
+        if (is_ours) road.targets.saw(*target, *outcome.sighting, now);
+        if (outcome.answered) {
+            if (call.plan.targets.size() > 1) road.targets.pin(*target, call.attribution, now);
+            break;
+        }
+        target = choice.next(*target, outcome.sighting->trouble);
     }
     co_return outcome;
 }
@@ -119,8 +169,15 @@ runtime::Task<bool> serve_call(Road& road, http::ServerConnection& client, Calle
     }
     notes.dialect = core::dialect_of(call.endpoint.endpoint);
 
+    call.give_up = call.started + patience(client.head(), call.policy->limits);
+    road.retries.earn(call.policy->limits.retry_percent);
     AttemptOutcome outcome = co_await try_targets(road, client, call, notes);
     if (outcome.answered) co_return outcome.keep_alive;
+    if (outcome.held) {
+        bool keep_alive = client.head().keep_alive && !road.draining;
+        co_return co_await write_whole(client, std::move(outcome.held->head), outcome.held->body,
+                                       notes, keep_alive);
+    }
     const Error& error = *outcome.error;
     if (notes.attempts == 0) {
         ++road.counters.refused;

@@ -60,3 +60,17 @@ def upstream():
     own = Upstream(canned.provider)
     yield own
     own.close()
+
+
+@pytest.fixture
+def make_upstream():
+    """Further scripted providers of one test."""
+    made = []
+
+    def make():
+        made.append(Upstream(canned.provider))
+        return made[-1]
+
+    yield make
+    for own in made:
+        own.close()
