@@ -50,6 +50,7 @@ std::string Customers::body_of(Order& order, int number) {
     std::string model = "sim-small";
     if (scheduler_.chance(20)) model = "sim-large";
     if (scheduler_.chance(20)) model = "sim-open";
+    if (scheduler_.chance(habits_.route_percent)) model = "any";
     order.stream = order.kind != Kind::embeddings && scheduler_.chance(50);
     if (order.stream) more += R"(,"stream":true)";
     const char* name = order.kind == Kind::responses ? "max_output_tokens" : "max_tokens";

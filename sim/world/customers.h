@@ -31,6 +31,7 @@ struct CustomerHabits {
     unsigned leave_percent = 10;  // of calls that are not waited for
     unsigned slow_percent = 3;
     unsigned retry_percent = 0;  // of calls that failed: the same again, as SDKs do, up to twice
+    unsigned route_percent = 0;  // of OpenAI's calls that ask for the route "any"
     int trajectories = 0;        // different ones of each customer; 0: it names none
     bool uniform = false;        // all calls alike, of one key
     Duration pause_max = std::chrono::milliseconds{300};

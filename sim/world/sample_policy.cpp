@@ -103,6 +103,14 @@ Company sample_company() {
     local.models = {"llama-*"};
     local.free = true;
     policy.providers.push_back(std::move(local));
+    core::ProviderRecord spare = provider("spare", kLocal, kOpenAiSecret);
+    spare.vendor = core::Vendor::openai_compatible;
+    spare.price_vendor = "openai";
+    spare.models = {"spare-*"};  // nothing goes there but by its name or a route
+    policy.providers.push_back(std::move(spare));
+    policy.routes["any"] = {
+        .targets = {{"openai", "sim-small"}, {"spare", "sim-small"}, {"openai", "sim-large"}},
+        .first_byte_timeout_ms = 10'000};
     policy.prices = price_book();
     policy.version = 1;
     return company;

@@ -1,5 +1,6 @@
-// A small company for the second world and the road's tests: three providers, two teams with a key
-// each, prices that are whole pico-dollars a token, and no budgets until a test adds some.
+// A small company for the second world and the road's tests: providers at three hosts, a route
+// "any" over two of them, two teams with a key each, prices that are whole pico-dollars a token,
+// and no budgets until a test adds some.
 #pragma once
 
 #include <memory>

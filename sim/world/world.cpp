@@ -365,6 +365,7 @@ WorldOptions options_of_seed(std::uint64_t seed) {
     o.busy_wait_ms = rng.below(3) == 0 ? 2'000 : 0;
     o.customers.retry_percent = rng.below(2) == 0 ? 40 : 0;
     o.customers.trajectories = static_cast<int>(rng.below(12));
+    o.customers.route_percent = rng.below(2) == 0 ? 60 : 0;
     if (rng.below(3) == 0) o.instances_max = static_cast<std::uint32_t>(24 + rng.below(40));
     o.changes_percent = rng.below(2) == 0 ? 0 : static_cast<unsigned>(20 + rng.below(60));
     o.corrections = rng.below(3) == 0;

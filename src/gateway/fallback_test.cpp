@@ -166,6 +166,8 @@ TEST_F(Fallback, EachAttemptHasAnAdmissionOfItsOwn) {
     auto answer = ask_both();
     EXPECT_EQ(answer.status, 504) << "what the first attempt met";
     EXPECT_EQ(hosts(), std::vector{first}) << "there is no money for a second";
+    EXPECT_EQ(answer.field("x-weir-model"), "sim-small");
+    EXPECT_EQ(answer.field("x-weir-attempts"), "1");
     EXPECT_EQ(figures(1).settled, bound);
 }
 

@@ -33,7 +33,7 @@ struct PreparedCall {
     std::shared_ptr<const core::Policy> policy;  // keeps everything below alive
     CallId id;
     MonoTime started;
-    MonoTime give_up;  // the client, or Weir, waits no longer for a first byte
+    MonoTime give_up;  // of several targets: nobody waits longer for a first byte
     std::string_view client_address;
     Arrival arrival;
     const core::KeyRecord* key = nullptr;

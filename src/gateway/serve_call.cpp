@@ -108,22 +108,21 @@ runtime::Task<AttemptOutcome> try_targets(Road& road, http::ServerConnection& cl
     AttemptOutcome outcome;
     const core::Target* target = &choice.first();
     while (target != nullptr) {
-        core::Verdict before = notes.decision;
+        CallNotes before = outcome.admitted ? notes : CallNotes{};
         AttemptOutcome next =
             co_await try_target(road, client, call, *target, choice.others_follow(), tries, notes);
         if (!next.admitted) {
-            if (outcome.admitted) {
-                notes.decision = std::move(before);
-            } else {
-                outcome = std::move(next);
-            }
+            // What the attempt before has met is told, with what was decided of it.
+            if (outcome.admitted) notes = std::move(before);
+            if (!outcome.admitted) outcome = std::move(next);
             break;
         }
         outcome = std::move(next);
         if (!outcome.sighting) break;
         const MonoTime now = road.clock.mono_now();
-        const bool is_ours = !call.arrival.own_credential;
-        if (is_ours) road.targets.saw(*target, *outcome.sighting, now);
+        // A caller's wrong login says nothing of the provider, and a list of models is of no model.
+        const bool tells = !call.arrival.own_credential && !target->model.empty();
+        if (tells) road.targets.saw(*target, *outcome.sighting, now);
         if (outcome.answered) {
             if (call.plan.targets.size() > 1) road.targets.pin(*target, call.attribution, now);
             break;
@@ -169,7 +168,9 @@ runtime::Task<bool> serve_call(Road& road, http::ServerConnection& client, Calle
     }
     notes.dialect = core::dialect_of(call.endpoint.endpoint);
 
-    call.give_up = call.started + patience(client.head(), call.policy->limits);
+    if (call.plan.targets.size() > 1) {
+        call.give_up = call.started + patience(client.head(), call.policy->limits);
+    }
     road.retries.earn(call.policy->limits.retry_percent);
     AttemptOutcome outcome = co_await try_targets(road, client, call, notes);
     if (outcome.answered) co_return outcome.keep_alive;
