@@ -103,9 +103,8 @@ Company sample_company() {
     local.models = {"llama-*"};
     local.free = true;
     policy.providers.push_back(std::move(local));
-    core::ProviderRecord spare = provider("spare", kLocal, kOpenAiSecret);
-    spare.vendor = core::Vendor::openai_compatible;
-    spare.price_vendor = "openai";
+    core::ProviderRecord spare = provider("openai", kLocal, kOpenAiSecret);
+    spare.name = "spare";
     spare.models = {"spare-*"};  // nothing goes there but by its name or a route
     policy.providers.push_back(std::move(spare));
     policy.routes["any"] = {

@@ -157,8 +157,11 @@ std::string_view budget_name(const core::Policy& policy, std::uint64_t id) {
 
 void append_weir_fields(std::string& out, const CallNotes& notes) {
     if (!notes.id.is_null()) out.append("x-weir-call-id: ").append(notes.id.text()).append("\r\n");
-    if (!notes.model.empty()) codec::append_field(out, "x-weir-model", notes.model);
-    if (!notes.provider.empty()) codec::append_field(out, "x-weir-provider", notes.provider);
+    if (notes.target != nullptr) {
+        const core::Target& target = *notes.target;
+        if (!target.model.empty()) codec::append_field(out, "x-weir-model", target.model);
+        codec::append_field(out, "x-weir-provider", target.provider->name);
+    }
     if (notes.attempts > 0) {
         codec::append_field(out, "x-weir-attempts", static_cast<std::uint64_t>(notes.attempts));
     }

@@ -12,6 +12,7 @@
 #include "core/attribution.h"
 #include "core/budget.h"
 #include "core/policy.h"
+#include "core/route.h"
 #include "gateway/hold.h"
 #include "provider/provider.h"
 
@@ -22,8 +23,7 @@ struct CallNotes {
     CallId id;
     core::Dialect dialect = core::Dialect::openai_chat;
     provider::Client client = provider::Client::any;
-    std::string model;
-    std::string provider;
+    const core::Target* target = nullptr;  // of the latest attempt; the call's plan owns it
     int attempts = 0;
     std::string max_output{};  // where Weir wrote it: "812; clamped", "16384; default"
     const core::Attribution* attribution = nullptr;

@@ -269,8 +269,9 @@ void record_refusal(Road& road, const PreparedCall& call, const codec::RequestHe
     refusal.head.stream = call.shape.stream;
     refusal.head.attribution = call.attribution;
     refusal.head.asked_model = call.shape.model;
-    if (!call.plan.targets.empty()) {
-        const auto& target = call.plan.targets.front();
+    const bool was_asked = notes != nullptr && notes->target != nullptr;
+    if (was_asked || !call.plan.targets.empty()) {
+        const core::Target& target = was_asked ? *notes->target : call.plan.targets.front();
         refusal.head.provider = target.provider->name;
         refusal.head.model = target.model;
         refusal.head.price_id = target.price_id;
@@ -404,8 +405,7 @@ runtime::Task<AttemptOutcome> attempt(Road& road, http::ServerConnection& client
                                       const PreparedCall& call, AttemptInput input,
                                       CallNotes& notes) {
     const core::Target& target = *input.target;
-    notes.model = target.model;
-    notes.provider = target.provider->name;
+    notes.target = &target;
     notes.observed.clear();
     if (auto may = check_access(road, call, &target, notes.observed); !may) {
         co_return refused(may.error());

@@ -1,5 +1,7 @@
 // Routes with more than one target: what is tried next, what is not, and what it costs.
+#include <algorithm>
 #include <gmock/gmock.h>
+#include <map>
 
 #include "gateway/road_fixture.h"
 
@@ -369,6 +371,26 @@ TEST_F(Fallback, WithOneOfTwoKeysFailingEachTrajectoryMovesOnce) {
     EXPECT_EQ(failed, 1) << "who met it first; the others left it alone";
 }
 
+// The ledger says of whom it was asked, and `weir why` what decided.
+TEST_F(Fallback, ARefusalIsRecordedWithTheTargetThatWasAsked) {
+    openai = [](const Received&) {
+        return error(429, "rate_limit_error", "retry-after: 60\r\n");
+    };
+    ask_both();
+    core::BudgetSpec none = team_budget(1, "support", 1);
+    none.where.push_back({core::Dimension::model, {"sim-large"}});
+    weir.reset();
+    company.policy.routes["both"].targets = {{"openai", "sim-small"}, {"openai", "sim-large"}};
+    company.policy.budgets = {none};
+    ask_both();
+    const auto answer = ask_both();
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.field("x-weir-model"), "sim-large");
+    const auto refusals = records<ledger::RefusalRecord>();
+    ASSERT_EQ(refusals.size(), 1u);
+    EXPECT_EQ(refusals[0].head.model, "sim-large");
+}
+
 TEST_F(Fallback, ACallersOwnCredentialGoesToNobodyElse) {
     openai = [](const Received&) {
         return error(401, "invalid_api_key");
@@ -391,6 +413,68 @@ TEST_F(Fallback, NoAttemptBeginsAfterTheClientsOwnPatience) {
     };
     EXPECT_EQ(ask_both(kMax, {{"x-stainless-timeout", "20"}}).status, 504);
     EXPECT_EQ(hosts(), std::vector{first});
+}
+
+// Ten minutes in which three of ten requests come to errors, silence, resets and billed timeouts,
+// at each of three providers.
+TEST_F(Fallback, InAStormWhatCouldSucceedDoesAndNothingIsUncounted) {
+    core::ProviderRecord third =
+        *std::ranges::find(company.policy.providers, "spare", &core::ProviderRecord::name);
+    third.name = "third";
+    third.host = world::kAnthropic;
+    company.policy.providers.push_back(third);
+    company.policy.routes["storm"] = {
+        .targets = {{"openai", "sim-small"}, {"spare", "sim-small"}, {"third", "sim-small"}},
+        .first_byte_timeout_ms = 5'000};
+    company.policy.limits.first_byte_timeout_ms = 5'000;
+    company.policy.budgets = {team_budget(1, "support", Money::from_usd(1).pico())};
+    SeededRng dice{11};
+    std::map<std::string, int> faults;  // by the call's goal, as its body names it
+    provider = [&](const Received& r) {
+        if (dice.below(10) >= 3) return good();
+        ++faults[r.body];
+        switch (dice.below(5)) {
+            case 0:
+                return error(500);
+            case 1:
+                return error(503, "overloaded");
+            case 2:
+                return error(429, "rate_limit_error", "retry-after: 2\r\n");
+            case 3:
+                return silence();
+            default:
+                Reply reply;
+                reply.end = Reply::End::reset;
+                return reply;
+        }
+    };
+    int succeeded = 0;
+    int early = 0;  // failed before each had been tried: the others cooled
+    int attempts = 0;
+    constexpr int kCalls = 600;
+    for (int i = 0; i < kCalls; ++i) {
+        const std::string body =
+            chat_body(R"(,"max_tokens":100,"user":"c)" + std::to_string(i) + '"', "storm");
+        const auto answer = chat(body);
+        const int made = std::atoi(std::string(answer.field("x-weir-attempts")).c_str());
+        attempts += made;
+        succeeded += answer.status == 200 ? 1 : 0;
+        early += answer.status != 200 && made < 3 ? 1 : 0;
+        wait(seconds{1});
+    }
+    EXPECT_GT(succeeded, kCalls * 95 / 100) << "0.3 to the third fail everywhere";
+    EXPECT_LE(early, kCalls / 100);
+    EXPECT_LE(attempts, kCalls * 3 / 2 + core::RetryBudget::kSavedMax);
+    auto all = ends();
+    EXPECT_EQ(all.size(), seen.size()) << "an entry for each request at a provider";
+    Int128 charged = 0;
+    for (const auto& end : all) {
+        charged += end.charge.pico();
+        if (end.outcome.http_status == 200) EXPECT_LT(end.outcome.first_byte_us, 50'000);
+    }
+    EXPECT_EQ(figures(1).settled, charged);
+    EXPECT_EQ(figures(1).held, 0);
+    EXPECT_LE(charged, Money::from_usd(1).pico());
 }
 
 }  // namespace
